@@ -1,0 +1,16 @@
+// The addon's entry: registers each JavaScript class, one file per class.
+#include "binding/register.h"
+
+namespace {
+
+Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  exports["abi"] = Napi::Number::New(env, 1);
+#ifdef VERNIER_PHYSICS_READY
+  vernier::registerPhysics(env, exports);
+#endif
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(vernier, initialize)

@@ -1,0 +1,105 @@
+// Builds the native addon: fetches MuJoCo's C library by pip, then hands over to CMake through cmake-js.
+// Nothing here fails an install: what cannot be had is said in one line with its fix, and the WASM physics
+// and the TypeScript engine take its place. `vernier doctor` repeats the lines.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+const vendor = join(root, 'vendor', 'mujoco');
+
+/** A missing piece; its message ends in the line that fixes it. */
+class Missing extends Error {}
+
+function run(command, args, options = {}) {
+  const result = spawnSync(command, args, { cwd: root, encoding: 'utf8', ...options });
+  if (result.error) throw new Missing(`${command} did not start (${result.error.code})`);
+  return result;
+}
+
+function tail(result) {
+  return `${result.stdout ?? ''}${result.stderr ?? ''}`.trim().split('\n').slice(-25).join('\n');
+}
+
+/** The folder that holds MuJoCo's headers and library: MUJOCO_PATH, or the pinned wheel unpacked. */
+function mujocoPath() {
+  const given = process.env.MUJOCO_PATH;
+  if (given) {
+    if (existsSync(join(given, 'include', 'mujoco', 'mujoco.h'))) return resolve(given);
+    throw new Missing(`MUJOCO_PATH=${given} holds no include/mujoco/mujoco.h; point it at a MuJoCo release folder`);
+  }
+  const pin = JSON.parse(readFileSync(join(root, 'native', 'mujoco.json'), 'utf8'));
+  const stamp = join(vendor, 'pin.json');
+  const key = JSON.stringify(pin);
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === key) return join(vendor, 'mujoco');
+  return fetchWheel(pin, stamp, key);
+}
+
+function fetchWheel(pin, stamp, key) {
+  const wheel = pin.wheels[`${process.platform}-${process.arch}`];
+  if (!wheel) throw new Missing(`no pinned MuJoCo wheel for ${process.platform}-${process.arch}; set MUJOCO_PATH`);
+  mkdirSync(dirname(vendor), { recursive: true });
+  const scratch = mkdtempSync(join(dirname(vendor), 'fetch-'));
+  try {
+    const python = ['python3', 'python'].find((name) => spawnSync(name, ['-m', 'pip', '--version']).status === 0);
+    if (!python) throw new Missing('no Python with pip to fetch MuJoCo; install python3-pip, or set MUJOCO_PATH');
+    const requirement = `${pin.package}==${pin.version}`;
+    const download = run(python, [
+      ...['-m', 'pip', 'download', '--quiet', '--no-deps', '--only-binary=:all:', '--dest', scratch],
+      ...['--implementation', 'cp', '--python-version', '3.11', '--abi', 'cp311', '--platform', wheel.platform],
+      requirement,
+    ]);
+    const file = readdirSync(scratch).find((name) => name.endsWith('.whl'));
+    if (download.status !== 0 || !file) throw new Missing(`pip could not fetch ${requirement}:\n${tail(download)}`);
+    const hash = createHash('sha256').update(readFileSync(join(scratch, file))).digest('hex');
+    if (hash !== wheel.sha256) {
+      throw new Missing(`${file} has SHA-256 ${hash}, native/mujoco.json pins ${wheel.sha256}; do not use it`);
+    }
+    const unpack = run(python, ['-m', 'zipfile', '-e', join(scratch, file), scratch]);
+    if (unpack.status !== 0) throw new Missing(`could not unpack ${file}:\n${tail(unpack)}`);
+    rmSync(vendor, { recursive: true, force: true });
+    mkdirSync(vendor, { recursive: true });
+    renameSync(join(scratch, 'mujoco'), join(vendor, 'mujoco'));
+    writeFileSync(stamp, key);
+    return join(vendor, 'mujoco');
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+function compile(mujoco) {
+  const cli = createRequire(import.meta.url).resolve('cmake-js/bin/cmake-js');
+  const args = [cli, 'build', '--parallel', '2', `--CDVERNIER_MUJOCO_PATH=${mujoco ?? ''}`];
+  const result = run(process.execPath, args);
+  if (result.status !== 0) {
+    throw new Missing(`the addon did not compile (needs CMake >= 3.18 and a C++20 compiler):\n${tail(result)}`);
+  }
+}
+
+function main() {
+  const notes = [];
+  let mujoco;
+  try {
+    mujoco = mujocoPath();
+  } catch (error) {
+    if (!(error instanceof Missing)) throw error;
+    notes.push(error.message);
+  }
+  try {
+    compile(mujoco);
+    console.log(`vernier: native addon built${mujoco ? ' with MuJoCo' : ' without MuJoCo: physics will run in WASM'}`);
+  } catch (error) {
+    if (!(error instanceof Missing)) throw error;
+    notes.push(error.message);
+    console.log('vernier: no native addon: physics runs in WASM, training in TypeScript (slower)');
+  }
+  mkdirSync(join(root, 'build'), { recursive: true });
+  writeFileSync(join(root, 'build', 'install-notes.json'), JSON.stringify(notes, null, 2));
+  for (const note of notes) console.warn(`vernier: ${note}`);
+  if (process.argv.includes('--strict') && notes.length > 0) process.exit(1);
+}
+
+main();
