@@ -1,0 +1,75 @@
+/** What a physics backend offers to the environment: native/physics through the addon, or its WASM twin.
+ * Both take the same plain description and write to the same kinds of buffers. */
+
+/** A simulation that MuJoCo or the arithmetic gave up on; it was reset and marked truncated. */
+export interface EnvFault {
+  readonly environment: number;
+  readonly episode: number;
+  /** Control steps of the episode that were done before the one that failed. */
+  readonly step: number;
+  readonly cause: string;
+}
+
+export interface ResetOptions {
+  /** Seed of all randomness from here on; the present one when left out. */
+  readonly seed?: number;
+  /** Index of the episode every environment starts with; 0 when left out. */
+  readonly episode?: number;
+  /** Index that row 0 has in the randomness keys: rows of a smaller batch can replay those of a larger one. */
+  readonly firstEnvironment?: number;
+}
+
+/** The buffers of a batch of B environments; a call writes them in place and nothing is allocated per step.
+ * @shape action [B,A] f32 in [-1,1]; observation, finalObservation [B,O] f32; reward [B] f32; terminated, truncated,
+ * success, active [B] u8; episode, steps [B] u32; signals, expert [B,.] f64 */
+export interface BatchBuffers {
+  readonly action: Float32Array;
+  /** After a step: where the episode ended, the first observation of the next one. */
+  readonly observation: Float32Array;
+  /** The observation before the automatic reset; equal to `observation` where the episode goes on. */
+  readonly finalObservation: Float32Array;
+  readonly reward: Float32Array;
+  /** 1 where the task ended the episode (success held, or failure): the value of what follows is 0. */
+  readonly terminated: Uint8Array;
+  /** 1 where the horizon or a fault ended the episode: the value of what follows is not 0. */
+  readonly truncated: Uint8Array;
+  /** 1 where the success condition has held for the required steps. */
+  readonly success: Uint8Array;
+  /** 1 = stepped. The rows of the others keep their state; their reward and flags read 0. */
+  readonly active: Uint8Array;
+  /** Index of the running episode. */
+  readonly episode: Uint32Array;
+  /** Control steps done in the running episode. */
+  readonly steps: Uint32Array;
+  /** Values behind `observation`, never those of the ended episode. */
+  readonly signals: Float64Array;
+  readonly expert: Float64Array;
+}
+
+export interface PhysicsBatch extends BatchBuffers {
+  readonly backend: 'native' | 'wasm';
+  readonly B: number;
+  readonly O: number;
+  readonly A: number;
+  readonly signalsLength: number;
+  readonly expertLength: number;
+  readonly threads: number;
+  /** Faults of the last step. */
+  readonly faults: readonly EnvFault[];
+
+  /** Starts a new episode in every environment. @throws STATE when closed or busy */
+  reset(options?: ResetOptions): void;
+  /** One control step of every active environment. @throws STATE when closed or busy */
+  step(): void;
+  /** The same off this thread; the buffers must be left alone until it settles. @throws STATE */
+  stepAsync(): Promise<void>;
+
+  /** Everything that a bit-exact continuation needs, randomised parameters included. */
+  getState(): Uint8Array;
+  /** @throws CHECKPOINT when the bytes are of another model, task or batch size */
+  setState(state: Uint8Array): void;
+
+  /** Joint positions and velocities of one environment, for viewers and tests. @shape [Q], [V] f64 */
+  readCopy(environment: number): { qpos: Float64Array; qvel: Float64Array; time: number };
+  close(): void;
+}
