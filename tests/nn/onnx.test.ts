@@ -1,92 +1,11 @@
 import protobuf from 'protobufjs';
 import { describe, expect, it } from 'vitest';
 import { PhiloxStream } from '#core/philox';
-import { compile } from '#nn/compile';
 import * as nn from '#nn/graph';
 import { uniformFanIn } from '#nn/initializers';
 import { mlp } from '#nn/layers';
 import { exportOnnx } from '#nn/onnx';
-
-type Values = Float32Array | Float64Array | Int32Array;
-
-/** What this file uses of onnxruntime-node, which is not a dependency: the peer of another house. */
-interface Runtime {
-  readonly Tensor: new (type: 'float32' | 'int32', data: Values, dims: readonly number[]) => object;
-  readonly InferenceSession: {
-    create(model: Uint8Array): Promise<{
-      run(feeds: Record<string, object>): Promise<Record<string, { data: Float32Array; dims: number[] }>>;
-    }>;
-  };
-}
-const PACKAGE = 'onnxruntime-node';
-const runtime = (await import(PACKAGE).then(
-  (module) => module.default ?? module,
-  () => undefined,
-)) as Runtime | undefined;
-
-type Outputs = Readonly<Record<string, nn.Tensor>>;
-
-function inputsOf(outputs: Outputs): nn.Tensor<'input'>[] {
-  return nn.topologicalOrder(Object.values(outputs)).filter((node) => node.is('input'));
-}
-
-/** Draws every input: floats from [low, high), indices from 0..2. */
-function draw(outputs: Outputs, [low, high]: readonly [number, number], seed = 1): Map<string, Values> {
-  const rng = new PhiloxStream(seed);
-  return new Map(
-    inputsOf(outputs).map((node) => [
-      node.attributes.name,
-      node.dtype === 'i32'
-        ? Int32Array.from({ length: node.size }, () => Math.floor(3 * rng.uniform()))
-        : Float32Array.from({ length: node.size }, () => low + (high - low) * rng.uniform()),
-    ]),
-  );
-}
-
-function runEngine(outputs: Outputs, inputs: ReadonlyMap<string, Values>, options = {}) {
-  const program = compile({ name: 'onnx', outputs }, options);
-  for (const [name, values] of inputs) program.inputs[name]!.set(values);
-  program.run();
-  const results = Object.fromEntries(Object.entries(program.outputs).map(([k, v]) => [k, v.slice()]));
-  program.close();
-  return results;
-}
-
-async function runOnnx(outputs: Outputs, inputs: ReadonlyMap<string, Values>) {
-  const session = await runtime!.InferenceSession.create(exportOnnx({ name: 'onnx', outputs }));
-  const feeds = inputsOf(outputs).map((node) => {
-    const { name } = node.attributes;
-    const type = node.dtype === 'i32' ? 'int32' : 'float32';
-    return [name, new runtime!.Tensor(type, inputs.get(name)!, node.shape)] as const;
-  });
-  return session.run(Object.fromEntries(feeds));
-}
-
-/** The worst difference, relative to the largest value of the tensor where that is above 1, and where it is. */
-function worstError(
-  expected: ArrayLike<number>,
-  actual: ArrayLike<number>,
-): { error: number; index: number } {
-  let scale = 1;
-  for (let i = 0; i < expected.length; i++) scale = Math.max(scale, Math.abs(expected[i]!));
-  let worst = { error: actual.length === expected.length ? 0 : Number.POSITIVE_INFINITY, index: -1 };
-  for (let i = 0; i < expected.length; i++) {
-    const error = Math.abs(expected[i]! - actual[i]!) / scale;
-    if (!(error <= worst.error)) worst = { error, index: i };
-  }
-  return worst;
-}
-
-async function expectParity(outputs: Outputs, inputs: ReadonlyMap<string, Values>, tolerance: number) {
-  const engine = runEngine(outputs, inputs);
-  const onnx = await runOnnx(outputs, inputs);
-  for (const [name, node] of Object.entries(outputs)) {
-    expect(onnx[name]!.dims, `${name}: shape`).toEqual([...node.shape]);
-    expect(worstError(engine[name]!, onnx[name]!.data), name).toMatchObject({
-      error: expect.toSatisfy((error: number) => error <= tolerance, `at most ${tolerance}`),
-    });
-  }
-}
+import { draw, expectParity, runtime } from './onnxRuntime.js';
 
 const x = nn.input('x', [2, 3, 4]);
 const y = nn.input('y', [3, 1]);
