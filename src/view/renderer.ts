@@ -1,4 +1,5 @@
 import { VernierError } from '#core/errors';
+import type { ModelSource } from '#core/model';
 import { requireAddon } from '#native/addon';
 
 /** Pictures of a MuJoCo scene, drawn without a display: EGL's surfaceless Mesa, one context per renderer. */
@@ -22,12 +23,6 @@ export interface RendererOptions {
   readonly samples?: number;
 }
 
-/** A model as text, with the files it names. */
-export interface RenderedModel {
-  readonly xml: string;
-  readonly files: Readonly<Record<string, Uint8Array>>;
-}
-
 /** What moves in the scene; a part left out stays as it was last.
  * @shape qpos [Q]; mocapPos [M,3]; mocapQuat [M,4]; bodyPos [bodies,3] and bodyQuat [bodies,4], in the parents' frames */
 export interface ScenePose {
@@ -45,7 +40,7 @@ interface NativeRenderer {
   close(): void;
 }
 type NativeRendererClass = new (
-  model: RenderedModel,
+  model: { xml: string; files: Readonly<Record<string, Uint8Array>> },
   options: { width: number; height: number; shadows: boolean; samples: number },
 ) => NativeRenderer;
 
@@ -62,7 +57,7 @@ export class Renderer {
   readonly #native: NativeRenderer;
 
   /** @throws BACKEND without the addon, libEGL or a driver; SPEC for a camera the model does not have */
-  constructor(model: RenderedModel, options: RendererOptions) {
+  constructor(source: Pick<ModelSource, 'xml' | 'files'>, options: RendererOptions) {
     const { width, height, camera, shadows = false, samples = 0 } = options;
     const SceneRenderer = requireAddon().SceneRenderer as NativeRendererClass | undefined;
     if (!SceneRenderer) {
@@ -72,6 +67,7 @@ export class Renderer {
     }
     this.width = width;
     this.height = height;
+    const model = { xml: source.xml, files: Object.fromEntries(source.files) };
     this.#native = translate(() => new SceneRenderer(model, { width, height, shadows, samples }));
     if (camera !== undefined) this.look(camera);
   }

@@ -13,7 +13,7 @@ const model = {
       <body name="hand" mocap="true" pos="-1 0 0"><geom type="box" size=".2 .2 .2" rgba="0 0 1 1"/></body>
     </worldbody>
   </mujoco>`,
-  files: {},
+  files: new Map(),
 };
 const options: RendererOptions = { width: 160, height: 120, camera: 'above' };
 
@@ -94,7 +94,7 @@ describe.skipIf(missing)(`renderer${missing ? ` (skipped: ${missing})` : ''}`, (
       code('SPEC', "camera 'below'"),
     );
     expect(() => new Renderer(model, { ...options, width: 0 })).toThrow(code('SHAPE', '0 x 120'));
-    expect(() => new Renderer({ xml: '<mujoco><nonsense/></mujoco>', files: {} }, options)).toThrow(
+    expect(() => new Renderer({ xml: '<mujoco><nonsense/></mujoco>', files: new Map() }, options)).toThrow(
       code('PHYSICS', 'nonsense'),
     );
     const renderer = new Renderer(model, options);
