@@ -212,11 +212,11 @@ class Checker {
         return 0;
       case Op::kActuatorForce:
         length(in, 1);
-        index(in.a, 1, model_.nu, "an actuator");
+        index(in.a, 1, model_.nactuator, "an actuator");
         return kNeedsActuator;
       case Op::kControl:
         length(in, 1);
-        index(in.a, 1, model_.nu, "an actuator");
+        index(in.a, 1, model_.nactuator, "an actuator");
         return 0;
       case Op::kSensor:
         index(in.a, in.n, model_.nsensordata, "a sensor");

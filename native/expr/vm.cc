@@ -153,10 +153,10 @@ void readModel(const Instruction& in, const Frame& frame, double* r) {
       std::copy_n(d.qvel + in.a, in.n, out);
       break;
     case Op::kActuatorForce:
-      *out = d.actuator_force[in.a];
+      *out = d.actuator_force[m.actuator_outadr[in.a]];
       break;
     case Op::kControl:
-      *out = d.ctrl[in.a];
+      *out = d.ctrl[m.actuator_ctrladr[in.a]];
       break;
     case Op::kSensor:
       std::copy_n(d.sensordata + in.a, in.n, out);
