@@ -46,6 +46,14 @@ export interface BatchBuffers {
   readonly expert: Float64Array;
 }
 
+/** @shape qpos [Q], qvel [V] f64 */
+export interface EnvironmentState {
+  readonly qpos: Float64Array;
+  readonly qvel: Float64Array;
+  /** Seconds since the episode began. */
+  readonly time: number;
+}
+
 export interface PhysicsBatch extends BatchBuffers {
   readonly backend: 'native' | 'wasm';
   readonly B: number;
@@ -69,7 +77,7 @@ export interface PhysicsBatch extends BatchBuffers {
   /** @throws CHECKPOINT when the bytes are of another model, task or batch size */
   setState(state: Uint8Array): void;
 
-  /** Joint positions and velocities of one environment, for viewers and tests. @shape [Q], [V] f64 */
-  readCopy(environment: number): { qpos: Float64Array; qvel: Float64Array; time: number };
+  /** Joint positions and velocities of one environment, for viewers and tests. */
+  readCopy(environment: number): EnvironmentState;
   close(): void;
 }
