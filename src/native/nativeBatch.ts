@@ -5,7 +5,7 @@ import { allocateBuffers } from '#native/buffers';
 import type {
   BatchBuffers,
   EnvFault,
-  EnvironmentState,
+  EnvScene,
   PhysicsBatch,
   ResetOptions,
 } from '#native/physicsBatch';
@@ -36,7 +36,7 @@ interface NativePhysicsBatch {
   stepAsync(): Promise<EnvFault[] | null>;
   getState(): Uint8Array;
   setState(state: Uint8Array): void;
-  read(environment: number): EnvironmentState;
+  read(environment: number): EnvScene;
   close(): void;
 }
 
@@ -167,7 +167,7 @@ class NativeBatch implements PhysicsBatch {
     this.#faults = NO_FAULTS;
   }
 
-  readCopy(environment: number): EnvironmentState {
+  readCopy(environment: number): EnvScene {
     return coded(() => this.#native.read(environment));
   }
 

@@ -165,7 +165,7 @@ class PhysicsBatch : public Napi::ObjectWrap<PhysicsBatch> {
     });
   }
 
-  // (environment) -> {qpos, qvel, time}
+  // (environment) -> {qpos, qvel, time, and the poses that qpos does not hold}
   Napi::Value read(const Napi::CallbackInfo& info) {
     return guard(info.Env(), [&]() -> Napi::Value {
       Batch& batch = ready();
@@ -180,6 +180,10 @@ class PhysicsBatch : public Napi::ObjectWrap<PhysicsBatch> {
       out.Set("qpos", numbers(info.Env(), data->qpos, model->nq));
       out.Set("qvel", numbers(info.Env(), data->qvel, model->nv));
       out.Set("time", Napi::Number::New(info.Env(), data->time));
+      out.Set("mocapPos", numbers(info.Env(), data->mocap_pos, 3 * model->nmocap));
+      out.Set("mocapQuat", numbers(info.Env(), data->mocap_quat, 4 * model->nmocap));
+      out.Set("bodyPos", numbers(info.Env(), model->body_pos, 3 * model->nbody));
+      out.Set("bodyQuat", numbers(info.Env(), model->body_quat, 4 * model->nbody));
       return out;
     });
   }
