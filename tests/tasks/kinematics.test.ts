@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PhiloxStream } from '#core/philox';
-import { robotFile, Simulation } from './simulation';
+import { robotFile, Simulation } from './simulation.js';
 
 /** Forward kinematics of the models against the makers' tables, computed here from the tables alone. */
 

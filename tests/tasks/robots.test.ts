@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { robotFile, robots, root, Simulation, scenes } from './simulation';
+import { robotFile, robots, root, Simulation, scenes } from './simulation.js';
 
 /** What the robot files say must be what the models do. */
 
