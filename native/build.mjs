@@ -3,7 +3,16 @@
 // and the TypeScript engine take its place. `vernier doctor` repeats the lines.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +22,14 @@ const vendor = join(root, 'vendor', 'mujoco');
 
 /** A missing piece; its message ends in the line that fixes it. */
 class Missing extends Error {}
+
+function say(line) {
+  console.log(`vernier: ${line}`);
+}
+
+function starts(command) {
+  return spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0;
+}
 
 function run(command, args, options = {}) {
   const result = spawnSync(command, args, { cwd: root, encoding: 'utf8', ...options });
@@ -29,7 +46,9 @@ function mujocoPath() {
   const given = process.env.MUJOCO_PATH;
   if (given) {
     if (existsSync(join(given, 'include', 'mujoco', 'mujoco.h'))) return resolve(given);
-    throw new Missing(`MUJOCO_PATH=${given} holds no include/mujoco/mujoco.h; point it at a MuJoCo release folder`);
+    throw new Missing(
+      `MUJOCO_PATH=${given} holds no include/mujoco/mujoco.h; point it at a MuJoCo release folder`,
+    );
   }
   const pin = JSON.parse(readFileSync(join(root, 'native', 'mujoco.json'), 'utf8'));
   const stamp = join(vendor, 'pin.json');
@@ -40,23 +59,33 @@ function mujocoPath() {
 
 function fetchWheel(pin, stamp, key) {
   const wheel = pin.wheels[`${process.platform}-${process.arch}`];
-  if (!wheel) throw new Missing(`no pinned MuJoCo wheel for ${process.platform}-${process.arch}; set MUJOCO_PATH`);
+  if (!wheel)
+    throw new Missing(`no pinned MuJoCo wheel for ${process.platform}-${process.arch}; set MUJOCO_PATH`);
   mkdirSync(dirname(vendor), { recursive: true });
   const scratch = mkdtempSync(join(dirname(vendor), 'fetch-'));
   try {
-    const python = ['python3', 'python'].find((name) => spawnSync(name, ['-m', 'pip', '--version']).status === 0);
-    if (!python) throw new Missing('no Python with pip to fetch MuJoCo; install python3-pip, or set MUJOCO_PATH');
+    const python = ['python3', 'python'].find(
+      (name) => spawnSync(name, ['-m', 'pip', '--version']).status === 0,
+    );
+    if (!python)
+      throw new Missing('no Python with pip to fetch MuJoCo; install python3-pip, or set MUJOCO_PATH');
     const requirement = `${pin.package}==${pin.version}`;
+    say(`fetching ${requirement} by pip`);
+    const options = `--quiet --retries 1 --no-deps --only-binary=:all: --implementation cp --python-version 3.11 --abi cp311 --platform ${wheel.platform}`;
     const download = run(python, [
-      ...['-m', 'pip', 'download', '--quiet', '--no-deps', '--only-binary=:all:', '--dest', scratch],
-      ...['--implementation', 'cp', '--python-version', '3.11', '--abi', 'cp311', '--platform', wheel.platform],
-      requirement,
+      ...['-m', 'pip', 'download', ...options.split(' ')],
+      ...['--dest', scratch, requirement],
     ]);
     const file = readdirSync(scratch).find((name) => name.endsWith('.whl'));
-    if (download.status !== 0 || !file) throw new Missing(`pip could not fetch ${requirement}:\n${tail(download)}`);
-    const hash = createHash('sha256').update(readFileSync(join(scratch, file))).digest('hex');
+    if (download.status !== 0 || !file)
+      throw new Missing(`pip could not fetch ${requirement}:\n${tail(download)}`);
+    const hash = createHash('sha256')
+      .update(readFileSync(join(scratch, file)))
+      .digest('hex');
     if (hash !== wheel.sha256) {
-      throw new Missing(`${file} has SHA-256 ${hash}, native/mujoco.json pins ${wheel.sha256}; do not use it`);
+      throw new Missing(
+        `${file} has SHA-256 ${hash}, native/mujoco.json pins ${wheel.sha256}; do not use it`,
+      );
     }
     const unpack = run(python, ['-m', 'zipfile', '-e', join(scratch, file), scratch]);
     if (unpack.status !== 0) throw new Missing(`could not unpack ${file}:\n${tail(unpack)}`);
@@ -71,31 +100,47 @@ function fetchWheel(pin, stamp, key) {
 }
 
 function compile(mujoco) {
+  const debian = process.platform === 'linux' ? ': apt-get install cmake g++' : '';
+  if (!starts('cmake'))
+    throw new Missing(`no CMake to build the addon with; install CMake and a C++20 compiler${debian}`);
+  if (![process.env.CXX, 'c++', 'g++', 'clang++'].some((name) => name && starts(name))) {
+    throw new Missing(`no C++ compiler to build the addon with; install one${debian}`);
+  }
+  say('compiling the addon (a minute or two when everything is new)');
   const cli = createRequire(import.meta.url).resolve('cmake-js/bin/cmake-js');
   const args = [cli, 'build', '--parallel', '2', `--CDVERNIER_MUJOCO_PATH=${mujoco ?? ''}`];
   const result = run(process.execPath, args);
   if (result.status !== 0) {
-    throw new Missing(`the addon did not compile (needs CMake >= 3.18 and a C++20 compiler):\n${tail(result)}`);
+    throw new Missing(
+      `the addon did not compile (needs CMake >= 3.18 and a C++20 compiler):\n${tail(result)}`,
+    );
+  }
+}
+
+/** What `step` returns, or undefined with its reason added to `notes`: nothing here may fail an install. */
+function attempt(notes, step) {
+  try {
+    return step();
+  } catch (error) {
+    notes.push(error instanceof Missing ? error.message : `the build script failed: ${error.stack}`);
+    return undefined;
   }
 }
 
 function main() {
   const notes = [];
-  let mujoco;
-  try {
-    mujoco = mujocoPath();
-  } catch (error) {
-    if (!(error instanceof Missing)) throw error;
-    notes.push(error.message);
-  }
-  try {
+  const start = performance.now();
+  const mujoco = attempt(notes, mujocoPath);
+  const built = attempt(notes, () => {
     compile(mujoco);
-    console.log(`vernier: native addon built${mujoco ? ' with MuJoCo' : ' without MuJoCo: physics will run in WASM'}`);
-  } catch (error) {
-    if (!(error instanceof Missing)) throw error;
-    notes.push(error.message);
-    console.log('vernier: no native addon: physics runs in WASM, training in TypeScript (slower)');
-  }
+    return true;
+  });
+  const seconds = ((performance.now() - start) / 1000).toFixed(0);
+  if (!built) say('no native addon: physics runs in WASM, training in TypeScript (slower)');
+  else
+    say(
+      `native addon built ${mujoco ? 'with MuJoCo' : 'without MuJoCo: physics runs in WASM'} (${seconds} s)`,
+    );
   mkdirSync(join(root, 'build'), { recursive: true });
   writeFileSync(join(root, 'build', 'install-notes.json'), JSON.stringify(notes, null, 2));
   for (const note of notes) console.warn(`vernier: ${note}`);

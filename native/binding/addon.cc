@@ -8,6 +8,9 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
 #ifdef VERNIER_PHYSICS_READY
   vernier::registerPhysics(env, exports);
 #endif
+#ifdef VERNIER_PHYSICS
+  vernier::registerRender(env, exports);
+#endif
   return exports;
 }
 

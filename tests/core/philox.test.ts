@@ -1,5 +1,5 @@
-import { PhiloxStream, philox4x32 } from '#core/philox';
 import { describe, expect, it } from 'vitest';
+import { PhiloxStream, philox4x32 } from '#core/philox';
 
 // Known answers of the Random123 distribution (kat_vectors, philox4x32 10 rounds).
 const vectors = [

@@ -1,0 +1,114 @@
+#include "render/scene_renderer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/error.h"
+
+namespace vernier::render {
+
+namespace {
+
+constexpr int kMaxGeoms = 10000;
+constexpr int kMaxSide = 8192;
+
+OwnedModel withSettings(OwnedModel model, const Settings& settings) {
+  if (settings.width < 1 || settings.height < 1 || std::max(settings.width, settings.height) > kMaxSide) {
+    throw Error("SHAPE", "a picture has 1 to " + std::to_string(kMaxSide) + " pixels a side, not " +
+                             std::to_string(settings.width) + " x " + std::to_string(settings.height));
+  }
+  if (settings.samples < 0 || settings.samples > 16) {
+    throw Error("SHAPE", "0 to 16 samples per pixel, not " + std::to_string(settings.samples));
+  }
+  model->vis.global.offwidth = settings.width;
+  model->vis.global.offheight = settings.height;
+  model->vis.quality.offsamples = settings.samples;
+  if (!settings.shadows) model->vis.quality.shadowsize = 0;
+  return model;
+}
+
+void copy(std::span<const double> from, mjtNum* to, std::int64_t size, const char* name) {
+  if (from.empty()) return;
+  if (static_cast<std::int64_t>(from.size()) != size) {
+    throw Error("SHAPE", std::string(name) + " has " + std::to_string(from.size()) + " numbers, the model needs " +
+                             std::to_string(size));
+  }
+  std::copy(from.begin(), from.end(), to);
+}
+
+}  // namespace
+
+SceneRenderer::SceneRenderer(OwnedModel model, const Settings& settings)
+    : settings_(settings), model_(withSettings(std::move(model), settings)), data_(mj_makeData(model_.get())) {
+  mjv_defaultScene(&scene_);
+  mjv_defaultOption(&option_);
+  mjv_defaultCamera(&camera_);
+  mjv_defaultFreeCamera(model_.get(), &camera_);
+  mjr_defaultContext(&drawing_);
+  const OffscreenContext::Scope current(context_);
+  mjr_makeContext(model_.get(), &drawing_, mjFONTSCALE_100);
+  mjr_setBuffer(mjFB_OFFSCREEN, &drawing_);
+  if (drawing_.currentBuffer != mjFB_OFFSCREEN) {
+    mjr_freeContext(&drawing_);
+    throw Error("BACKEND", "cannot render offscreen: the driver has no framebuffer objects");
+  }
+  mjv_makeScene(model_.get(), &scene_, kMaxGeoms);
+  scene_.flags[mjRND_SHADOW] = settings_.shadows;
+  scene_.flags[mjRND_REFLECTION] = settings_.shadows;
+}
+
+SceneRenderer::~SceneRenderer() {
+  mjv_freeScene(&scene_);
+  try {
+    const OffscreenContext::Scope current(context_);
+    mjr_freeContext(&drawing_);
+  } catch (const Error&) {
+    return;  // a driver that lost the context has freed what was in it
+  }
+}
+
+void SceneRenderer::useFixedCamera(const std::string& name) {
+  const int id = mj_name2id(model_.get(), mjOBJ_CAMERA, name.c_str());
+  if (id < 0) throw Error("SPEC", "the model has no camera '" + name + "'");
+  camera_.type = mjCAMERA_FIXED;
+  camera_.fixedcamid = id;
+}
+
+void SceneRenderer::useFreeCamera(const FreeCamera& camera) {
+  camera_.type = mjCAMERA_FREE;
+  camera_.fixedcamid = -1;
+  std::copy(camera.lookat.begin(), camera.lookat.end(), camera_.lookat);
+  camera_.distance = camera.distance;
+  camera_.azimuth = camera.azimuth;
+  camera_.elevation = camera.elevation;
+}
+
+void SceneRenderer::place(const ScenePose& pose) {
+  copy(pose.qpos, data_->qpos, model_->nq, "qpos");
+  copy(pose.mocapPos, data_->mocap_pos, 3 * model_->nmocap, "mocap positions");
+  copy(pose.mocapQuat, data_->mocap_quat, 4 * model_->nmocap, "mocap quaternions");
+  copy(pose.bodyPos, model_->body_pos, 3 * model_->nbody, "body positions");
+  copy(pose.bodyQuat, model_->body_quat, 4 * model_->nbody, "body quaternions");
+  mj_fwdPosition(model_.get(), data_.get());
+}
+
+void SceneRenderer::render(const ScenePose& pose, std::span<std::uint8_t> outRgb) {
+  const std::size_t row = std::size_t{3} * static_cast<std::size_t>(settings_.width);
+  const auto rows = static_cast<std::size_t>(settings_.height);
+  if (outRgb.size() != row * rows) {
+    throw Error("SHAPE", "the picture needs " + std::to_string(row * rows) + " bytes, the buffer has " +
+                             std::to_string(outRgb.size()));
+  }
+  place(pose);
+  const OffscreenContext::Scope current(context_);
+  mjv_updateScene(model_.get(), data_.get(), &option_, nullptr, &camera_, mjCAT_ALL, &scene_);
+  const mjrRect viewport{0, 0, settings_.width, settings_.height};
+  mjr_render(viewport, &scene_, &drawing_);
+  mjr_readPixels(outRgb.data(), nullptr, viewport, &drawing_);
+  // OpenGL's first row is the bottom one.
+  for (std::size_t top = 0, bottom = rows - 1; top < bottom; ++top, --bottom) {
+    std::swap_ranges(outRgb.data() + top * row, outRgb.data() + (top + 1) * row, outRgb.data() + bottom * row);
+  }
+}
+
+}  // namespace vernier::render

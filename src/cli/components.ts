@@ -1,0 +1,174 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { availableParallelism, cpus, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { addonStatus, packageRoot } from '#native/addon';
+
+/** One line of `vernier doctor`. */
+export interface Component {
+  readonly name: string;
+  /** `off`: not there and not needed for the main job. */
+  readonly state: 'ok' | 'missing' | 'off';
+  readonly version: string;
+  /** What it does here, or what goes without it. */
+  readonly note: string;
+  /** The one line that brings it, where it is not `ok`. */
+  readonly fix?: string;
+}
+
+/** The first line that a program prints about its version, or undefined when it does not run. */
+function versionLine(command: string, args: readonly string[]): string | undefined {
+  const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', timeout: 10_000 });
+  if (status !== 0) return undefined;
+  return `${stdout}${stderr}`
+    .split('\n')
+    .find((line) => line.trim() !== '')
+    ?.trim();
+}
+
+function versionNumber(text: string | undefined): string {
+  return /\d+(\.\d+)+/.exec(text ?? '')?.[0] ?? '';
+}
+
+/** A version read from an installed package's own package.json, without loading it. */
+function packageVersion(name: string): string | undefined {
+  try {
+    const search = createRequire(join(packageRoot, 'package.json')).resolve.paths(name) ?? [];
+    const file = search.map((folder) => join(folder, name, 'package.json')).find((path) => existsSync(path));
+    return file && (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+  } catch {
+    return undefined;
+  }
+}
+
+function install(debian: string, brew = debian): string {
+  return process.platform === 'darwin' ? `brew install ${brew}` : `apt-get install ${debian}`;
+}
+
+function node(): Component {
+  const version = process.versions.node;
+  if (Number.parseInt(version, 10) >= 20) return { name: 'Node', state: 'ok', version, note: '' };
+  return {
+    name: 'Node',
+    state: 'missing',
+    version,
+    note: 'Node 20 or later is needed',
+    fix: 'install Node 20, 22 or 24',
+  };
+}
+
+function addon(): Component {
+  const { addon: loaded, reason, path, installNotes } = addonStatus();
+  const name = 'native addon';
+  if (loaded) return { name, state: 'ok', version: `abi ${String(loaded.abi)}`, note: path };
+  const note = `physics runs in WASM, training in TypeScript: ${reason}${installNotes.map((line) => `; ${line}`).join('')}`;
+  return { name, state: 'missing', version: '', note, fix: 'npm run build' };
+}
+
+/** The instruction sets of this CPU that matter to the engine, widest first. */
+function instructionSets(): string[] {
+  if (process.arch === 'arm64') return ['neon'];
+  if (!existsSync('/proc/cpuinfo')) return [];
+  const flags = new Set(
+    /^flags\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1]?.trim().split(/\s+/),
+  );
+  return ['avx512f', 'avx2', 'fma', 'avx', 'sse4_2'].filter((flag) => flags.has(flag));
+}
+
+function cpu(): Component {
+  const threads = availableParallelism();
+  const memory = `${(totalmem() / 2 ** 30).toFixed(0)} GiB`;
+  const model = cpus()[0]?.model.trim() ?? process.arch;
+  return {
+    name: 'CPU',
+    state: 'ok',
+    version: `${threads} threads`,
+    note: [model, memory, ...instructionSets()].join(', '),
+  };
+}
+
+function compiler(): Component {
+  const command =
+    process.env.CXX ?? ['c++', 'g++', 'clang++'].find((name) => versionLine(name, ['--version']));
+  const line = command && versionLine(command, ['--version']);
+  const name = 'C++ compiler';
+  if (line) return { name, state: 'ok', version: versionNumber(line), note: line };
+  return { name, state: 'missing', version: '', note: 'builds the addon', fix: install('g++', 'gcc') };
+}
+
+function cmake(): Component {
+  const line = versionLine('cmake', ['--version']);
+  if (line) return { name: 'CMake', state: 'ok', version: versionNumber(line), note: '' };
+  return { name: 'CMake', state: 'missing', version: '', note: 'builds the addon', fix: install('cmake') };
+}
+
+function python(): Component {
+  const name = 'Python, pip';
+  for (const command of ['python3', 'python']) {
+    const interpreter = versionLine(command, ['--version']);
+    const pip = interpreter && versionLine(command, ['-m', 'pip', '--version']);
+    if (pip) {
+      return {
+        name,
+        state: 'ok',
+        version: versionNumber(interpreter),
+        note: `pip ${versionNumber(pip)}, fetches MuJoCo's library`,
+      };
+    }
+  }
+  const note = "fetches MuJoCo's library; MUJOCO_PATH works instead";
+  return { name, state: 'missing', version: '', note, fix: install('python3-pip', 'python') };
+}
+
+function ffmpeg(): Component {
+  const line = versionLine('ffmpeg', ['-version']);
+  const name = 'ffmpeg';
+  if (line) return { name, state: 'ok', version: versionNumber(line), note: 'mp4 from vernier play' };
+  return {
+    name,
+    state: 'off',
+    version: '',
+    note: 'vernier play writes PNG strips instead of mp4',
+    fix: install('ffmpeg'),
+  };
+}
+
+function onnxruntime(): Component {
+  const name = 'onnxruntime-node';
+  const version = packageVersion(name);
+  if (version) return { name, state: 'ok', version, note: 'runs ONNX base policies' };
+  const fix = 'ONNXRUNTIME_NODE_INSTALL=skip npm install --no-save onnxruntime-node@1.30.0';
+  return { name, state: 'off', version: '', note: 'needed for ONNX base policies only', fix };
+}
+
+function cuda(): Component {
+  const gpu = versionLine('nvidia-smi', ['--query-gpu=name,driver_version', '--format=csv,noheader']);
+  if (gpu)
+    return {
+      name: 'CUDA',
+      state: 'off',
+      version: '',
+      note: `${gpu}: seen, not used; training runs on the CPU`,
+    };
+  return { name: 'CUDA', state: 'off', version: '', note: 'no NVIDIA GPU seen; training runs on the CPU' };
+}
+
+function ros(): Component {
+  const distro = process.env.ROS_DISTRO;
+  if (distro)
+    return { name: 'ROS 2', state: 'ok', version: distro, note: process.env.AMENT_PREFIX_PATH ?? '' };
+  const fix = 'source /opt/ros/<distro>/setup.bash';
+  return {
+    name: 'ROS 2',
+    state: 'off',
+    version: '',
+    note: 'no ROS 2 environment is sourced; training needs none',
+    fix,
+  };
+}
+
+/** Every component, in the order they are printed. */
+export async function inspectMachine(): Promise<Component[]> {
+  return [node(), addon(), cpu(), compiler(), cmake(), python(), ffmpeg(), onnxruntime(), cuda(), ros()];
+}

@@ -1,0 +1,74 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import type { CliContext } from '#cli/context';
+import { doctorCommand } from '#cli/doctor';
+import { describeFailure } from '#cli/failure';
+import { splitOverrides } from '#cli/overrides';
+import { VernierError } from '#core/errors';
+import { packageRoot } from '#native/addon';
+
+/** Commands that read a task file, and so take `--residual.scale=0.2` and the like. */
+const TAKES_OVERRIDES = new Set<string>([]);
+
+function version(): string {
+  return (JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string }).version;
+}
+
+/** What every command does with a mistake on the command line: throw, and point at --help. */
+function strict(command: Command): Command {
+  return command
+    .exitOverride()
+    .showSuggestionAfterError()
+    .showHelpAfterError('(add --help for options and examples)');
+}
+
+function program(context: CliContext): Command {
+  const root = strict(new Command('vernier'))
+    .description('Train a residual on top of a cloned policy, from one task file.')
+    .version(version(), '-v, --version')
+    .helpCommand(false)
+    .addHelpText(
+      'after',
+      `
+Any task command takes dotted overrides of the task file: --residual.scale=0.2, --set horizon=80.
+
+Start here:
+  $ vernier doctor                              what this machine has and lacks
+`,
+    )
+    .hook('preAction', (_, command) => {
+      if (context.overrides.length === 0 || TAKES_OVERRIDES.has(command.name())) return;
+      const flag = `--${context.overrides[0]!.split('=')[0]}`;
+      throw new VernierError(
+        'USAGE',
+        `vernier ${command.name()} reads no task file, so ${flag} means nothing to it`,
+      );
+    });
+  for (const build of [doctorCommand]) {
+    root.addCommand(strict(build(context)));
+  }
+  return root;
+}
+
+/** Runs one command line and resolves to the process's exit code. */
+export async function runCli(argv: readonly string[]): Promise<number> {
+  let exitCode = 0;
+  try {
+    const { rest, overrides } = splitOverrides(argv);
+    const context: CliContext = {
+      overrides,
+      out: (line) => process.stdout.write(`${line}\n`),
+      setExitCode: (code) => {
+        exitCode = code;
+      },
+    };
+    const root = program(context);
+    await root.parseAsync(rest.length === 0 ? ['--help'] : rest, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    const failure = describeFailure(error, process.env.VERNIER_DEBUG === '1');
+    if (failure.text) process.stderr.write(`${failure.text}\n`);
+    return failure.exit;
+  }
+}

@@ -1,0 +1,246 @@
+import { z } from 'zod';
+
+/** The sections of a task file that say how it is learned: demos, base, residual, evaluation. */
+
+const positive = z.number().positive();
+const nonnegative = z.number().nonnegative();
+const share = z.number().min(0).max(1);
+const count = z.int().positive();
+const steps = z.int().nonnegative();
+const widths = z.array(count).min(1);
+const seed = z.int().nonnegative();
+
+export const demosSchema = z
+  .strictObject({
+    episodes: count.default(20).meta({ description: 'Episodes to keep.' }),
+    seed: seed.default(1000),
+    successful_only: z.boolean().default(true).meta({ description: 'Drop episodes that did not succeed.' }),
+    attempts: count
+      .optional()
+      .meta({ description: 'Give up after so many episodes. Default 10 * episodes.' }),
+    file: z
+      .string()
+      .min(1)
+      .optional()
+      .meta({ description: 'Read demonstrations from here instead of running the expert.' }),
+  })
+  .meta({ description: 'Demonstrations for the base and for the demo half of each batch.' });
+
+/** Fields that only chunk (behaviour cloning) reads are ignored by the other kinds. */
+export const baseSchema = z
+  .strictObject({
+    kind: z.enum(['chunk', 'onnx', 'zero', 'random']).default('chunk').meta({
+      description:
+        'chunk: cloned from the demos, predicts a chunk of actions; onnx: a file; zero; random: uniform.',
+    }),
+    file: z.string().min(1).optional().meta({ description: 'onnx: the model, relative to the task file.' }),
+    chunk: count.default(8).meta({ description: 'Actions per inference.' }),
+    execute: count
+      .optional()
+      .meta({ description: 'Actions executed before the next inference. Default: chunk.' }),
+    hidden: widths.default([256, 256]),
+    dropout: z.number().min(0).max(0.9).default(0),
+    steps: count.default(4000).meta({ description: 'Gradient steps.' }),
+    batch: count.default(128),
+    learning_rate: positive.default(1e-3),
+    weight_decay: nonnegative.default(1e-4),
+    grad_clip: positive.default(1),
+    state_std_floor: positive
+      .default(0.1)
+      .meta({ description: 'Least standard deviation when observations are z-scored.' }),
+    action_range_floor: positive
+      .default(0.1)
+      .meta({ description: 'Least range of an action when it is scaled to [-1, 1].' }),
+    validation: z
+      .number()
+      .min(0)
+      .max(0.5)
+      .default(0.1)
+      .meta({ description: 'Share of demo episodes held out.' }),
+    seed: seed.default(0),
+  })
+  .meta({ description: 'The base policy: a black box the residual corrects.' });
+
+export const residualSchema = z
+  .strictObject({
+    algorithm: z.enum(['residual', 'rlpd', 'ibrl']).default('residual').meta({
+      description:
+        'residual: correct the base (ResFiT); rlpd: no base; ibrl: choose between base and own action.',
+    }),
+    preset: z.enum(['small', 'resfit']).default('small').meta({
+      description: 'Values of the keys not written here: small for short budgets, resfit as published.',
+    }),
+    steps: count.default(20_000).meta({ description: 'Environment steps, all environments together.' }),
+    environments: count.default(16),
+    threads: count.optional().meta({ description: 'Stepping threads. Default: the CPUs.' }),
+    learner_thread: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'Updates run beside the stepping instead of between.' }),
+    seed: seed.default(0),
+
+    scale: z
+      .number()
+      .min(0)
+      .max(2)
+      .default(0.3)
+      .meta({ description: 'Residual at full tanh, in action units; 0 is the base.' }),
+    scale_warmup: steps.default(0).meta({
+      description:
+        'Progressive residual: environment steps over which the probability (or size) of the residual rises to 1.',
+    }),
+    chunk_phase: z
+      .boolean()
+      .default(true)
+      .meta({ description: "The base's chunk phase is part of the observation." }),
+
+    gamma: z.number().positive().max(1).default(0.98),
+    n_step: z.int().min(1).max(64).default(3),
+    batch: count.default(128),
+    demo_fraction: share
+      .default(0.5)
+      .meta({ description: 'Share of each batch that comes from demonstrations.' }),
+    replay: count.default(200_000).meta({ description: 'Transitions kept.' }),
+
+    critics: z.int().min(1).max(64).default(4),
+    min_of: z
+      .int()
+      .min(1)
+      .max(64)
+      .default(2)
+      .meta({ description: 'The target is the least of so many random critics.' }),
+    hidden: widths.default([128, 128]).meta({ description: 'Critic widths.' }),
+    actor_hidden: widths.optional().meta({ description: 'Actor widths. Default: hidden.' }),
+    layer_norm: z.boolean().default(true),
+    actor_dropout: z.number().min(0).max(0.9).default(0),
+
+    actor_lr: positive.default(1e-4),
+    critic_lr: positive.default(3e-4),
+    weight_decay: nonnegative.default(0),
+    grad_clip: nonnegative.default(1).meta({ description: 'Largest norm of a gradient; 0 is off.' }),
+    tau: z.number().positive().max(1).default(0.005).meta({ description: 'Polyak rate of the targets.' }),
+    actor_target: z.boolean().default(true).meta({ description: 'Targets use a slow copy of the actor.' }),
+    utd: positive.default(2).meta({ description: 'Critic updates per environment step.' }),
+    actor_every: count.default(2).meta({ description: 'Critic updates per actor update.' }),
+    clip_targets: z
+      .union([z.literal(false), z.tuple([z.number(), z.number()])])
+      .default([0, 1])
+      .meta({ description: 'Bounds of the Bellman targets, or false.' }),
+    residual_penalty: nonnegative
+      .default(0)
+      .meta({ description: 'Weight of the squared residual in the actor loss.' }),
+
+    exploration_std: nonnegative.default(0.1).meta({
+      description: 'Standard deviation of the Gaussian noise added to the residual, in action units.',
+    }),
+    target_noise_std: nonnegative
+      .default(0.1)
+      .meta({ description: 'Noise on the target action, in action units.' }),
+    target_noise_clip: nonnegative.default(0.3),
+    warmup_steps: steps
+      .default(1000)
+      .meta({ description: 'Environment steps with the base and uniform noise before learning.' }),
+    warmup_noise: nonnegative
+      .default(0.2)
+      .meta({ description: 'Half width of that noise, in action units.' }),
+    critic_only_updates: steps
+      .default(1000)
+      .meta({ description: 'Critic updates after the warm-up before the actor moves.' }),
+
+    temperature: positive.default(0.1).meta({ description: 'rlpd: initial SAC temperature, learned.' }),
+    choice_beta: positive
+      .default(10)
+      .meta({ description: 'ibrl: inverse temperature of the choice between base and own action.' }),
+
+    evaluate_every: count.default(5000).meta({ description: 'Environment steps between evaluations.' }),
+    evaluate_episodes: count.default(50),
+    checkpoint_every: count.default(5000).meta({ description: 'Environment steps between checkpoints.' }),
+    stop_at: share.optional().meta({ description: 'Stop when an evaluation reaches this success rate.' }),
+  })
+  .meta({ description: 'Off-policy reinforcement on top of the base.' });
+
+export const evaluationSchema = z
+  .strictObject({
+    episodes: count.default(200),
+    seed: seed.default(900_000),
+    environments: count.default(32),
+    confidence: z
+      .number()
+      .min(0.5)
+      .max(0.9999)
+      .default(0.95)
+      .meta({ description: 'Of the Wilson intervals.' }),
+  })
+  .meta({ description: 'The comparison of base and base + residual, on the same initial states.' });
+
+export type DemosSpec = z.output<typeof demosSchema>;
+export type BaseSpec = z.output<typeof baseSchema>;
+export type ResidualSpec = z.output<typeof residualSchema>;
+export type EvaluationSpec = z.output<typeof evaluationSchema>;
+
+type ResidualInput = z.input<typeof residualSchema>;
+
+/** Published settings, written over the schema's defaults and under the keys of the file.
+ * @source Ankile 2025, arXiv:2509.19301, Can/Square column; differs: none */
+const presets: Readonly<Record<'small' | 'resfit', ResidualInput>> = {
+  small: {},
+  resfit: {
+    steps: 300_000,
+    scale: 0.1,
+    gamma: 0.99,
+    n_step: 3,
+    batch: 256,
+    critics: 10,
+    min_of: 2,
+    hidden: [1024, 1024],
+    actor_lr: 1e-6,
+    critic_lr: 1e-4,
+    tau: 0.005,
+    utd: 4,
+    actor_every: 4,
+    clip_targets: false,
+    exploration_std: 0.05,
+    target_noise_std: 0.05,
+    target_noise_clip: 0.3,
+    warmup_steps: 10_000,
+    critic_only_updates: 10_000,
+    evaluate_every: 10_000,
+  },
+};
+
+/** What the baselines set differently from the residual, over the preset. */
+const algorithms: Readonly<Record<'residual' | 'rlpd' | 'ibrl', ResidualInput>> = {
+  residual: {},
+  rlpd: {
+    scale: 1,
+    n_step: 1,
+    actor_lr: 3e-4,
+    critic_lr: 3e-4,
+    exploration_std: 0,
+    target_noise_std: 0,
+    critic_only_updates: 0,
+  },
+  ibrl: {
+    scale: 1,
+    n_step: 3,
+    actor_lr: 1e-4,
+    critic_lr: 1e-4,
+    tau: 0.01,
+    exploration_std: 0.1,
+    actor_dropout: 0.5,
+    critic_only_updates: 0,
+  },
+};
+
+/** Writes preset and algorithm under the keys that the file sets itself. Anything malformed is left for the schema. */
+export function expandResidual(raw: unknown): unknown {
+  if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) return raw;
+  const given = raw as Readonly<Record<string, unknown>>;
+  const preset = Object.hasOwn(presets, String(given.preset))
+    ? (given.preset as 'small' | 'resfit')
+    : 'small';
+  const algorithm = Object.hasOwn(algorithms, String(given.algorithm))
+    ? (given.algorithm as 'residual' | 'rlpd' | 'ibrl')
+    : 'residual';
+  return { ...presets[preset], ...algorithms[algorithm], ...given };
+}

@@ -1,0 +1,143 @@
+import type { ModelNames, ModelSource } from '#core/model';
+import type { Program, Slot } from '#expr/program';
+import type { ControlAxis, ControlMode, RobotSpec } from '#spec/robotSchema';
+import type { TaskSpec } from '#spec/taskSchema';
+
+/** What the task and robot files say, with every name looked up in the model: ids are MuJoCo's. */
+
+export type Range = readonly [number, number];
+
+export interface ResolvedJointLimits {
+  /** Undefined where neither the robot file nor the model limits the joint. */
+  readonly position: Range | undefined;
+  readonly velocity: number | undefined;
+  readonly acceleration: number | undefined;
+  readonly jerk: number | undefined;
+  readonly effort: number | undefined;
+}
+
+export interface ResolvedArm {
+  readonly names: readonly string[];
+  /** Joint ids, from the base outwards; all hinges or slides. */
+  readonly joints: readonly number[];
+  readonly actuators: readonly number[];
+  readonly home: readonly number[];
+  readonly limits: readonly ResolvedJointLimits[];
+}
+
+export interface ResolvedGripper {
+  readonly actuators: readonly number[];
+  readonly joints: readonly number[];
+  /** Joints whose positions add up to the width. */
+  readonly width: readonly number[];
+  /** Control values. */
+  readonly open: number;
+  readonly closed: number;
+  /** Positions of `joints` at rest, if the robot file gives them. */
+  readonly home: readonly number[] | undefined;
+}
+
+export interface ResolvedRobot {
+  /** Absolute path of robot.yaml, or of the MJCF. */
+  readonly file: string;
+  readonly spec: RobotSpec;
+  /** Body id of the base frame. */
+  readonly base: number;
+  readonly arm: ResolvedArm;
+  readonly gripper: ResolvedGripper | undefined;
+  /** Site id of the tool centre point. */
+  readonly endEffector: number | undefined;
+}
+
+export interface ResolvedControl {
+  readonly mode: ControlMode;
+  readonly axes: readonly ControlAxis[];
+  readonly translation: number;
+  readonly rotation: number;
+  readonly delta: number;
+  readonly scale: number;
+  readonly damping: number;
+  readonly gripper: boolean;
+  readonly period: number;
+  readonly timestep: number;
+  /** period / timestep, a whole number. */
+  readonly substeps: number;
+}
+
+/** Drawn at each reset, in this order. */
+export type Randomization =
+  | {
+      readonly kind: 'pose';
+      readonly body: number;
+      readonly x: Range;
+      readonly y: Range;
+      readonly z: Range;
+      readonly roll: Range;
+      readonly pitch: Range;
+      readonly yaw: Range;
+      /** Bodies to stay at least `distance` away from, in the horizontal plane. */
+      readonly apartFrom: readonly number[];
+      readonly distance: number;
+    }
+  | { readonly kind: 'joints'; readonly joints: readonly number[]; readonly noise: number }
+  | { readonly kind: 'mass'; readonly body: number; readonly scale: Range }
+  | { readonly kind: 'friction'; readonly geoms: readonly number[]; readonly scale: Range }
+  | { readonly kind: 'gain'; readonly actuators: readonly number[]; readonly scale: Range }
+  | { readonly kind: 'damping'; readonly joints: readonly number[]; readonly scale: Range }
+  | { readonly kind: 'observation_noise'; readonly std: number }
+  | { readonly kind: 'latency'; readonly steps: Range };
+
+/** Slots are relative to the start of the program's `expert` group. */
+export interface ExpertWaypoint {
+  readonly name: string;
+  readonly position: Slot | undefined;
+  /** At most one of yaw and quaternion. */
+  readonly yaw: Slot | undefined;
+  readonly quaternion: Slot | undefined;
+  readonly joints: Slot | undefined;
+  /** Gripper action in [-1, 1] (+1 open) from here on. */
+  readonly gripper: number;
+  /** Nonzero: go on to the next way-point. */
+  readonly until: Slot;
+  readonly hold: number;
+  readonly timeout: number;
+  readonly speed: number;
+}
+
+export interface ResolvedExpert {
+  readonly noise: number;
+  readonly gain: number;
+  readonly waypoints: readonly ExpertWaypoint[];
+  /** Where the end effector and the arm are: what the targets are compared with. */
+  readonly state: {
+    readonly position: Slot | undefined;
+    readonly quaternion: Slot | undefined;
+    readonly yaw: Slot | undefined;
+    readonly joints: Slot;
+  };
+}
+
+export interface ResolvedTask {
+  readonly name: string;
+  /** Absolute path of the task file. */
+  readonly file: string;
+  /** The whole configuration, presets and defaults filled in; this is what a run saves. */
+  readonly spec: TaskSpec;
+  readonly overrides: readonly string[];
+  /** SHA-256 over task, robot and scene: what is simulated and how. Learning settings are not part of it. */
+  readonly hash: string;
+  readonly robot: ResolvedRobot;
+  readonly model: ModelSource;
+  readonly names: ModelNames;
+  readonly control: ResolvedControl;
+  readonly randomize: readonly Randomization[];
+  readonly horizon: number;
+  readonly successHold: number;
+  /** Length of an action: axes or arm joints, and the gripper if it has an entry. */
+  readonly actionLength: number;
+  readonly observationLength: number;
+  /** One per action entry: `x`, `yaw`, a joint's name, `gripper`. */
+  readonly actionNames: readonly string[];
+  readonly program: Program;
+  readonly expert: ResolvedExpert | undefined;
+}

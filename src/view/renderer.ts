@@ -1,0 +1,113 @@
+import { VernierError } from '#core/errors';
+import { requireAddon } from '#native/addon';
+
+/** Pictures of a MuJoCo scene, drawn without a display: EGL's surfaceless Mesa, one context per renderer. */
+
+/** Where a free camera looks from: around `lookat`, azimuth from the x axis, elevation negative from above. */
+export interface FreeCamera {
+  readonly lookat: readonly [x: number, y: number, z: number];
+  readonly distance: number;
+  readonly azimuthDeg: number;
+  readonly elevationDeg: number;
+}
+
+export interface RendererOptions {
+  readonly width: number;
+  readonly height: number;
+  /** A camera of the model by name, or a free one; MuJoCo's default view of the whole model when left out. */
+  readonly camera?: string | FreeCamera;
+  /** Shadows and reflections; several times slower on a software driver. */
+  readonly shadows?: boolean;
+  /** Samples per pixel of antialiasing: 0, 2, 4 ... */
+  readonly samples?: number;
+}
+
+/** A model as text, with the files it names. */
+export interface RenderedModel {
+  readonly xml: string;
+  readonly files: Readonly<Record<string, Uint8Array>>;
+}
+
+/** What moves in the scene; a part left out stays as it was last.
+ * @shape qpos [Q]; mocapPos [M,3]; mocapQuat [M,4]; bodyPos [bodies,3] and bodyQuat [bodies,4], in the parents' frames */
+export interface ScenePose {
+  readonly qpos: Float64Array;
+  readonly mocapPos?: Float64Array;
+  readonly mocapQuat?: Float64Array;
+  readonly bodyPos?: Float64Array;
+  readonly bodyQuat?: Float64Array;
+}
+
+interface NativeRenderer {
+  useFixedCamera(name: string): void;
+  useFreeCamera(...lookatDistanceAzimuthElevation: number[]): void;
+  render(pose: ScenePose, outRgb: Uint8Array): void;
+  close(): void;
+}
+type NativeRendererClass = new (
+  model: RenderedModel,
+  options: { width: number; height: number; shadows: boolean; samples: number },
+) => NativeRenderer;
+
+/** Rows of pixels, top first. @shape rgb [height,width,3] */
+export interface Picture {
+  readonly width: number;
+  readonly height: number;
+  readonly rgb: Uint8Array;
+}
+
+export class Renderer {
+  readonly width: number;
+  readonly height: number;
+  readonly #native: NativeRenderer;
+
+  /** @throws BACKEND without the addon, libEGL or a driver; SPEC for a camera the model does not have */
+  constructor(model: RenderedModel, options: RendererOptions) {
+    const { width, height, camera, shadows = false, samples = 0 } = options;
+    const SceneRenderer = requireAddon().SceneRenderer as NativeRendererClass | undefined;
+    if (!SceneRenderer) {
+      throw new VernierError('BACKEND', 'the native addon was built without MuJoCo, so it cannot render', {
+        hint: 'vernier doctor says what is missing',
+      });
+    }
+    this.width = width;
+    this.height = height;
+    this.#native = translate(() => new SceneRenderer(model, { width, height, shadows, samples }));
+    if (camera !== undefined) this.look(camera);
+  }
+
+  look(camera: string | FreeCamera): void {
+    translate(() => {
+      if (typeof camera === 'string') this.#native.useFixedCamera(camera);
+      else {
+        const { lookat, distance, azimuthDeg, elevationDeg } = camera;
+        this.#native.useFreeCamera(...lookat, distance, azimuthDeg, elevationDeg);
+      }
+    });
+  }
+
+  render(pose: ScenePose): Picture {
+    const rgb = new Uint8Array(3 * this.width * this.height);
+    translate(() => this.#native.render(pose, rgb));
+    return { width: this.width, height: this.height, rgb };
+  }
+
+  close(): void {
+    this.#native.close();
+  }
+}
+
+/** Native errors as the stack's own, with the hint that only this side knows. */
+function translate<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    const { code, message } = error as VernierError;
+    throw new VernierError(code, message, {
+      cause: error,
+      ...(code === 'BACKEND'
+        ? { hint: 'install Mesa: apt-get install -y libegl1 libgl1-mesa-dri (Debian, Ubuntu)' }
+        : {}),
+    });
+  }
+}
