@@ -1,23 +1,22 @@
 import type { Draws } from '#core/draws';
 import type { PhiloxStream } from '#core/philox';
 import type { Replay, SampledBatch } from '#data/replay';
-import { type CompileOptions, compile, indexInputOf, inputOf, outputOf, type Program, type Stage } from '#nn/compile';
+import { type CompileOptions, compile, indexInputOf, type Program, type Stage } from '#nn/compile';
 import { add, clamp, input, mean, min, mul, type ParameterBlock, square, stopGradient, sub, type Tensor } from '#nn/graph';
 import { adamW, polyak, type Update } from '#nn/optimizer';
 import {
   type ActorKind,
-  type ActorSpec,
+  type ActorNetwork,
   actorNetwork,
-  type CriticSpec,
+  type CriticNetwork,
   criticNetwork,
-  type Network,
   type NormalisedSituation,
   normaliseAction,
   normaliseSituation,
+  type TrainedActor,
   valueOf,
 } from '#policy/networks';
 import type { Normaliser } from '#policy/normaliser';
-import type { TrainedActor } from '#policy/residualPolicy';
 import type { ResidualSpec } from '#spec/learningSchema';
 
 /** The off-policy learner that all algorithms share: an ensemble of critics trained on n-step targets, a delayed
@@ -38,21 +37,16 @@ export interface AgentOptions {
 /** What an algorithm can use when it builds its part of the graph. */
 export interface AgentParts {
   readonly options: AgentOptions;
-  readonly actor: Network;
+  readonly actor: ActorNetwork;
   readonly actorTarget: ParameterBlock;
-  readonly critic: Network;
+  readonly critic: CriticNetwork;
   readonly criticTarget: ParameterBlock;
-  readonly criticSpec: CriticSpec;
   /** [1] the residual's present scale */
   readonly scale: Tensor;
   /** Q of every critic. @shape result [E,B,1] */
   value(s: NormalisedSituation, action: Tensor): Tensor;
   /** The least of the drawn target critics. @shape result [B,1] */
   targetValue(s: NormalisedSituation, action: Tensor): Tensor;
-}
-
-export interface ActStep {
-  readonly outputs: Readonly<Record<string, Tensor>>;
 }
 
 /** One algorithm. */
@@ -95,16 +89,9 @@ function batchFields(O: number, A: number): readonly (readonly [keyof SampledBat
   ];
 }
 
-export interface UpdateReport {
-  readonly criticLoss: number;
-  readonly value: number;
-  readonly target: number;
-}
-
 export class Agent {
   readonly algorithm: Algorithm;
   readonly parts: AgentParts;
-  readonly actorSpec: ActorSpec;
   /** Blocks with optimiser state, then those without. */
   readonly trainedBlocks: readonly ParameterBlock[];
   readonly targetBlocks: readonly ParameterBlock[];
@@ -119,9 +106,8 @@ export class Agent {
   constructor(options: AgentOptions, algorithm: Algorithm) {
     const { O, A, environments: B, normaliser } = options;
     this.algorithm = algorithm;
-    const { parts, actorSpec } = buildParts(options, algorithm.kind);
+    const parts = buildParts(options, algorithm.kind);
     this.parts = parts;
-    this.actorSpec = actorSpec;
     this.trainedBlocks = [parts.actor.block, parts.critic.block, ...algorithm.extraBlocks];
     this.targetBlocks = [parts.actorTarget, parts.criticTarget];
     this.#criticOnly = new UpdateProgram('critic', options, [criticStage(parts, algorithm)]);
@@ -187,9 +173,8 @@ export class Agent {
 
   /** What a policy needs to act with the present parameters: live, not a copy. */
   trained(): TrainedActor {
-    const { actor, critic, criticSpec, criticTarget } = this.parts;
-    const judge = { critic, spec: criticSpec, block: criticTarget };
-    return { spec: this.actorSpec, network: actor, ...(this.algorithm.kind === 'choose' ? { judge } : {}) };
+    const { actor, critic, criticTarget } = this.parts;
+    return this.algorithm.kind === 'choose' ? { actor, judge: { critic, block: criticTarget } } : { actor };
   }
 
   /** Every array a checkpoint must keep, live. */
@@ -213,35 +198,27 @@ export class Agent {
   }
 }
 
-function buildParts(options: AgentOptions, kind: ActorKind): { parts: AgentParts; actorSpec: ActorSpec } {
+function buildParts(options: AgentOptions, kind: ActorKind): AgentParts {
   const { O, A, settings, rng } = options;
-  const { hidden, layer_norm: layerNorm } = settings;
-  const actorSpec: ActorSpec = { kind, O, A, hidden: settings.actor_hidden ?? hidden, layerNorm };
-  const criticSpec: CriticSpec = {
-    O,
-    A,
-    hidden,
-    layerNorm,
-    heads: settings.critics,
-    seesBase: kind === 'residual' && settings.chunk_phase,
-  };
-  const actor = actorNetwork(actorSpec, rng);
-  const critic = criticNetwork(criticSpec, rng);
+  const { hidden, layer_norm: layerNorm, chunk_phase: chunkPhase, critics: heads } = settings;
+  const actor = actorNetwork(
+    { kind, O, A, hidden: settings.actor_hidden ?? hidden, layerNorm, chunkPhase },
+    rng,
+  );
+  const critic = criticNetwork({ O, A, hidden, layerNorm, heads, seesBase: kind === 'residual' && chunkPhase }, rng);
   const actorTarget = actor.block.clone('actorTarget');
   const criticTarget = critic.block.clone('criticTarget');
   const members = input('members', [settings.min_of], 'i32');
-  const parts: AgentParts = {
+  return {
     options,
     actor,
     actorTarget,
     critic,
     criticTarget,
-    criticSpec,
     scale: input('scale', [1]),
-    value: (s, action) => valueOf(critic, criticSpec, s, action),
-    targetValue: (s, action) => min(valueOf(critic, criticSpec, s, action, { block: criticTarget, members }), 0),
+    value: (s, action) => valueOf(critic, s, action),
+    targetValue: (s, action) => min(valueOf(critic, s, action, { block: criticTarget, members }), 0),
   };
-  return { parts, actorSpec };
 }
 
 function batchInputs(options: AgentOptions): Readonly<Record<keyof SampledBatch, Tensor>> {
@@ -339,10 +316,3 @@ class UpdateProgram {
     if (this.#scale) this.#scale[0] = scale;
   }
 }
-
-/** The names under which an update reports a scalar. */
-export function scalarOf(report: Readonly<Record<string, Float32Array>>, name: string): number | undefined {
-  return report[name]?.[0];
-}
-
-export { inputOf, outputOf };

@@ -51,5 +51,5 @@ function clip(parts: AgentParts, action: Tensor): Tensor {
 
 /** The least of all target critics. @shape result [B,1] */
 function judge(parts: AgentParts, s: NormalisedSituation, action: Tensor): Tensor {
-  return min(valueOf(parts.critic, parts.criticSpec, s, action, { block: parts.criticTarget }), 0);
+  return min(valueOf(parts.critic, s, action, { block: parts.criticTarget }), 0);
 }

@@ -2,6 +2,7 @@ import type { PhiloxStream } from '#core/philox';
 import { type CompileOptions, compile, inputOf, outputOf, type Program } from '#nn/compile';
 import { add, clamp, constant, input, mul, ParameterBlock, type Tensor } from '#nn/graph';
 import { mlp } from '#nn/layers';
+import { ChunkQueue } from '#policy/chunkQueue';
 import { type Network, normaliseObservation } from '#policy/networks';
 import type { Normaliser } from '#policy/normaliser';
 import type { BasePolicy } from '#policy/policy';
@@ -46,10 +47,11 @@ export class ChunkPolicy implements BasePolicy {
   readonly A: number;
   readonly chunk: number;
   readonly phase: Float32Array;
-  readonly #execute: number;
-  /** Decided actions [B,H,A] and how many of them each row has used [B]. */
-  readonly state: { readonly queue: Float32Array; readonly used: Int32Array };
+  readonly state: ChunkQueue['state'];
+  readonly #queue: ChunkQueue;
   readonly #program: Program;
+  readonly #observation: Float32Array;
+  readonly #actions: Float32Array;
 
   constructor(B: number, spec: ChunkSpec, network: Network, normaliser: Normaliser, options?: CompileOptions) {
     const { O, A, chunk, execute } = spec;
@@ -57,47 +59,26 @@ export class ChunkPolicy implements BasePolicy {
     this.O = O;
     this.A = A;
     this.chunk = chunk;
-    this.#execute = execute;
-    this.phase = new Float32Array(B);
-    this.state = { queue: new Float32Array(B * chunk * A), used: new Int32Array(B).fill(execute) };
+    this.#queue = new ChunkQueue(B, A, chunk, execute);
+    this.phase = this.#queue.phase;
+    this.state = this.#queue.state;
     const actions = chunkActions(network, input('observation', [B, O]), normaliser, chunk);
     this.#program = compile({ name: 'base', outputs: { actions } }, options);
+    this.#observation = inputOf(this.#program, 'observation');
+    this.#actions = outputOf(this.#program, 'actions');
   }
 
   reset(mask?: Uint8Array): void {
-    const { used } = this.state;
-    for (let row = 0; row < this.B; row++) if (!mask || mask[row] === 1) used[row] = this.#execute;
+    this.#queue.reset(mask);
   }
 
   act(observation: Float32Array, outAction: Float32Array, mask?: Uint8Array): void {
-    this.#decide(observation, mask);
-    const { A, chunk } = this;
-    const { queue, used } = this.state;
-    for (let row = 0; row < this.B; row++) {
-      if (mask && mask[row] !== 1) continue;
-      const k = used[row]!;
-      for (let i = 0; i < A; i++) outAction[row * A + i] = queue[(row * chunk + k) * A + i]!;
-      this.phase[row] = k / chunk;
-      used[row] = k + 1;
+    if (this.#queue.due(mask)) {
+      this.#observation.set(observation);
+      this.#program.run();
+      this.#queue.refill(this.#actions, mask);
     }
-  }
-
-  #decide(observation: Float32Array, mask: Uint8Array | undefined): void {
-    const { queue, used } = this.state;
-    const H = this.chunk;
-    const isDue = (row: number): boolean => used[row] === this.#execute && (!mask || mask[row] === 1);
-    let due = false;
-    for (let row = 0; row < this.B && !due; row++) due = isDue(row);
-    if (!due) return;
-    inputOf(this.#program, 'observation').set(observation);
-    this.#program.run();
-    const actions = outputOf(this.#program, 'actions');
-    const width = H * this.A;
-    for (let row = 0; row < this.B; row++) {
-      if (!isDue(row)) continue;
-      for (let at = row * width; at < (row + 1) * width; at++) queue[at] = actions[at]!;
-      used[row] = 0;
-    }
+    this.#queue.take(outAction, mask);
   }
 
   close(): void {

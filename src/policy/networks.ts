@@ -1,3 +1,4 @@
+import { VernierError } from '#core/errors';
 import type { PhiloxStream } from '#core/philox';
 import {
   add,
@@ -70,6 +71,8 @@ export interface ActorSpec {
   readonly A: number;
   readonly hidden: readonly number[];
   readonly layerNorm: boolean;
+  /** Whether the base's chunk phase is an input. */
+  readonly chunkPhase: boolean;
 }
 
 export interface Network {
@@ -77,45 +80,50 @@ export interface Network {
   readonly layer: Layer;
 }
 
+export interface ActorNetwork extends Network {
+  readonly spec: ActorSpec;
+}
+
 /** LayerNorm-ReLU actor. The residual's last layer starts at exactly 0, so step 0 is the base. */
-export function actorNetwork(spec: ActorSpec, rng: PhiloxStream): Network {
-  const { kind, O, A, hidden, layerNorm } = spec;
+export function actorNetwork(spec: ActorSpec, rng: PhiloxStream): ActorNetwork {
+  const { kind, O, A, hidden, layerNorm, chunkPhase } = spec;
   const block = new ParameterBlock('actor', { rng });
   const layer = mlp(block, 'actor', {
-    in: kind === 'gaussian' ? O : O + A + 1,
+    in: kind === 'gaussian' ? O : O + A + (chunkPhase ? 1 : 0),
     hidden,
     out: kind === 'gaussian' ? 2 * A : A,
     layerNorm,
     ...(kind === 'residual' ? { lastWeight: zeros, lastBias: zeros } : {}),
   });
-  return { block, layer };
+  return { spec, block, layer };
 }
 
-function actorOutput(actor: Network, kind: ActorKind, s: NormalisedSituation, how?: ApplyOptions): Tensor {
-  const x = kind === 'gaussian' ? s.observation : concat([s.observation, s.base, s.phase], 1);
-  return actor.layer.apply(x, how);
+function actorOutput(actor: ActorNetwork, s: NormalisedSituation, how?: ApplyOptions): Tensor {
+  const { kind, chunkPhase } = actor.spec;
+  const seen = [s.observation, s.base, ...(chunkPhase ? [s.phase] : [])];
+  return actor.layer.apply(kind === 'gaussian' ? s.observation : concat(seen, 1), how);
 }
 
 /** scale * tanh(network): the residual before clipping, normalised.
  * @shape result [B,A] */
 export function residualOf(
-  actor: Network,
+  actor: ActorNetwork,
   s: NormalisedSituation,
   scale: Tensor,
   how?: ApplyOptions,
 ): Tensor {
-  return mul(tanh(actorOutput(actor, 'residual', s, how)), scale);
+  return mul(tanh(actorOutput(actor, s, how)), scale);
 }
 
 /** tanh(network): the whole action of a choosing actor, normalised. */
-export function wholeAction(actor: Network, s: NormalisedSituation, how?: ApplyOptions): Tensor {
-  return tanh(actorOutput(actor, 'choose', s, how));
+export function wholeAction(actor: ActorNetwork, s: NormalisedSituation, how?: ApplyOptions): Tensor {
+  return tanh(actorOutput(actor, s, how));
 }
 
 /** Mean and log standard deviation before squashing.
  * @shape each [B,A] */
-export function gaussianOf(actor: Network, s: NormalisedSituation): { mean: Tensor; logStd: Tensor } {
-  const out = actorOutput(actor, 'gaussian', s);
+export function gaussianOf(actor: ActorNetwork, s: NormalisedSituation): { mean: Tensor; logStd: Tensor } {
+  const out = actorOutput(actor, s);
   const A = out.shape[1]! / 2;
   const spread = tanh(slice(out, 1, A, 2 * A));
   return { mean: slice(out, 1, 0, A), logStd: add(mul(spread, 3.5), -1.5) };
@@ -131,41 +139,47 @@ export interface CriticSpec {
   readonly seesBase: boolean;
 }
 
+export interface CriticNetwork extends Network {
+  readonly spec: CriticSpec;
+}
+
 /** An ensemble of E LayerNorm-ReLU value networks of situation and executed action. */
-export function criticNetwork(spec: CriticSpec, rng: PhiloxStream): Network {
+export function criticNetwork(spec: CriticSpec, rng: PhiloxStream): CriticNetwork {
   const { O, A, hidden, heads, layerNorm, seesBase } = spec;
   const block = new ParameterBlock('critic', { rng, members: heads });
   const width = O + A + (seesBase ? A + 1 : 0);
-  return { block, layer: mlp(block, 'critic', { in: width, hidden, out: 1, layerNorm }) };
+  return { spec, block, layer: mlp(block, 'critic', { in: width, hidden, out: 1, layerNorm }) };
 }
 
 /** @shape action [B,A] normalised; result [E,B,1], or [k,B,1] with k members chosen */
 export function valueOf(
-  critic: Network,
-  spec: CriticSpec,
+  critic: CriticNetwork,
   s: NormalisedSituation,
   action: Tensor,
   how?: ApplyOptions,
 ): Tensor {
-  const parts = [s.observation, action, ...(spec.seesBase ? [s.base, s.phase] : [])];
+  const parts = [s.observation, action, ...(critic.spec.seesBase ? [s.base, s.phase] : [])];
   return critic.layer.apply(concat(parts, 1), how);
 }
 
+/** The trained part of a policy: an actor, and for a choosing one the critic that judges, with the block to use. */
+export interface TrainedActor {
+  readonly actor: ActorNetwork;
+  readonly judge?: { readonly critic: CriticNetwork; readonly block: ParameterBlock };
+}
+
 /** What to add to the base's action, normalised, without exploration.
- * @shape result [B,A] */
+ * @shape scale [1]; result [B,A] */
 export function greedyResidual(
-  kind: ActorKind,
-  actor: Network,
+  { actor, judge }: TrainedActor,
   s: NormalisedSituation,
   normaliser: Normaliser,
   scale: Tensor,
-  judge?: { readonly critic: Network; readonly spec: CriticSpec; readonly block: ParameterBlock },
 ): Tensor {
-  if (kind === 'residual') return residualOf(actor, s, scale);
-  if (kind === 'gaussian') return sub(tanh(gaussianOf(actor, s).mean), s.base);
-  if (!judge) throw new TypeError('a choosing actor needs its critic');
+  if (actor.spec.kind === 'residual') return residualOf(actor, s, scale);
+  if (actor.spec.kind === 'gaussian') return mul(sub(tanh(gaussianOf(actor, s).mean), s.base), scale);
+  if (!judge) throw new VernierError('STATE', 'a choosing actor needs its critic');
   const own = clipAction(wholeAction(actor, s), normaliser);
-  const value = (action: Tensor): Tensor =>
-    min(valueOf(judge.critic, judge.spec, s, action, { block: judge.block }), 0);
-  return where(greaterEqual(value(s.base), value(own)), constant(0), sub(own, s.base));
+  const value = (action: Tensor): Tensor => min(valueOf(judge.critic, s, action, { block: judge.block }), 0);
+  return where(greaterEqual(value(s.base), value(own)), constant(0), mul(sub(own, s.base), scale));
 }

@@ -1,16 +1,9 @@
 import { type CompileOptions, compile, inputOf, outputOf, type Program } from '#nn/compile';
-import { input, type ParameterBlock } from '#nn/graph';
+import { input } from '#nn/graph';
 import { compose } from '#policy/compose';
-import { type ActorSpec, type CriticSpec, greedyResidual, type Network, normaliseSituation } from '#policy/networks';
+import { greedyResidual, normaliseSituation, type TrainedActor } from '#policy/networks';
 import type { Normaliser } from '#policy/normaliser';
 import type { BasePolicy, Policy } from '#policy/policy';
-
-/** The trained part of a policy: an actor, and for a choosing one the critic that judges. */
-export interface TrainedActor {
-  readonly spec: ActorSpec;
-  readonly network: Network;
-  readonly judge?: { readonly critic: Network; readonly spec: CriticSpec; readonly block: ParameterBlock };
-}
 
 /** A base and what was learned on top of it, acting without exploration. */
 export class ResidualPolicy implements Policy {
@@ -82,19 +75,17 @@ export function compileGreedy(
   normaliser: Normaliser,
   options?: CompileOptions,
 ): Program {
-  const { O, A, kind } = actor.spec;
+  const { O, A } = actor.actor.spec;
   const situation = {
     observation: input('observation', [B, O]),
     phase: input('phase', [B, 1]),
     base: input('base', [B, A]),
   };
   const residual = greedyResidual(
-    kind,
-    actor.network,
+    actor,
     normaliseSituation(situation, normaliser),
     normaliser,
     input('scale', [1]),
-    actor.judge,
   );
   return compile({ name: 'act', outputs: { residual } }, options);
 }

@@ -178,6 +178,6 @@ export function kinematicPeg(options: { horizon?: number; noise?: number } = {})
     A,
     horizon,
     makeEnv: async ({ environments, seed }: ProblemEnvOptions) => new KinematicPegEnv(environments, seed, horizon),
-    makeExpert: (env, seed) => new KinematicPegExpert(env as KinematicPegEnv, seed, options.noise ?? 0.35),
+    makeExpert: (env, seed) => new KinematicPegExpert(env as KinematicPegEnv, seed, options.noise ?? 0.1),
   };
 }
