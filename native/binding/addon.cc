@@ -5,7 +5,7 @@ namespace {
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports["abi"] = Napi::Number::New(env, 1);
-#ifdef VERNIER_PHYSICS_READY
+#ifdef VERNIER_PHYSICS
   vernier::registerPhysics(env, exports);
 #endif
 #ifdef VERNIER_PHYSICS

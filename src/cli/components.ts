@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
+import type { VernierError } from '#core/errors';
 import { addonStatus, packageRoot } from '#native/addon';
 
 /** One line of `vernier doctor`. */
@@ -121,6 +122,20 @@ function python(): Component {
   return { name, state: 'missing', version: '', note, fix: install('python3-pip', 'python') };
 }
 
+async function egl(): Promise<Component> {
+  const name = 'EGL rendering';
+  const { Renderer } = await import('#view/renderer');
+  try {
+    const renderer = new Renderer({ xml: '<mujoco/>', files: new Map() }, { width: 16, height: 16 });
+    renderer.close();
+    return { name, state: 'ok', version: '', note: 'pictures and films from vernier play' };
+  } catch (error) {
+    const { message, hint } = error as VernierError;
+    const note = `no pictures or films: ${message}`;
+    return { name, state: 'missing', version: '', note, ...(hint ? { fix: hint } : {}) };
+  }
+}
+
 function ffmpeg(): Component {
   const line = versionLine('ffmpeg', ['-version']);
   const name = 'ffmpeg';
@@ -170,5 +185,8 @@ function ros(): Component {
 
 /** Every component, in the order they are printed. */
 export async function inspectMachine(): Promise<Component[]> {
-  return [node(), addon(), cpu(), compiler(), cmake(), python(), ffmpeg(), onnxruntime(), cuda(), ros()];
+  return [
+    ...[node(), addon(), cpu(), compiler(), cmake(), python()],
+    ...[await egl(), ffmpeg(), onnxruntime(), cuda(), ros()],
+  ];
 }

@@ -33,11 +33,13 @@ function load(): AddonStatus {
   const notesFile = join(packageRoot, 'build', 'install-notes.json');
   const installNotes = existsSync(notesFile) ? (JSON.parse(readFileSync(notesFile, 'utf8')) as string[]) : [];
   const missing = (reason: string): AddonStatus => ({ path, addon: undefined, reason, installNotes });
-  if (process.env['VERNIER_BACKEND'] === 'wasm') return missing('VERNIER_BACKEND=wasm asks to leave it aside');
+  if (process.env['VERNIER_BACKEND'] === 'wasm')
+    return missing('VERNIER_BACKEND=wasm asks to leave it aside');
   if (!existsSync(path)) return missing('it has not been built');
   try {
     const addon = createRequire(import.meta.url)(path) as Record<string, unknown>;
-    if (addon['abi'] !== ABI) return missing(`it was built for another version (abi ${addon['abi']}, need ${ABI})`);
+    if (addon['abi'] !== ABI)
+      return missing(`it was built for another version (abi ${addon['abi']}, need ${ABI})`);
     return { path, addon, reason: undefined, installNotes };
   } catch (error) {
     return missing(`it does not load: ${(error as Error).message}`);

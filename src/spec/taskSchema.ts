@@ -3,7 +3,6 @@ import {
   baseSchema,
   demosSchema,
   evaluationSchema,
-  expandResidual,
   residualSchema,
 } from '#spec/learningSchema';
 import { controlSchema } from '#spec/robotSchema';

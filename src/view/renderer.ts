@@ -1,4 +1,5 @@
-import { VernierError } from '#core/errors';
+import { nearestName, VernierError } from '#core/errors';
+import type { ModelSource } from '#core/model';
 import { requireAddon } from '#native/addon';
 
 /** Pictures of a MuJoCo scene, drawn without a display: EGL's surfaceless Mesa, one context per renderer. */
@@ -14,18 +15,12 @@ export interface FreeCamera {
 export interface RendererOptions {
   readonly width: number;
   readonly height: number;
-  /** A camera of the model by name, or a free one; MuJoCo's default view of the whole model when left out. */
+  /** A camera of the model by name, or a free one; when left out the model's `overview`, else the whole model. */
   readonly camera?: string | FreeCamera;
   /** Shadows and reflections; several times slower on a software driver. */
   readonly shadows?: boolean;
   /** Samples per pixel of antialiasing: 0, 2, 4 ... */
   readonly samples?: number;
-}
-
-/** A model as text, with the files it names. */
-export interface RenderedModel {
-  readonly xml: string;
-  readonly files: Readonly<Record<string, Uint8Array>>;
 }
 
 /** What moves in the scene; a part left out stays as it was last.
@@ -39,13 +34,14 @@ export interface ScenePose {
 }
 
 interface NativeRenderer {
+  cameras(): string[];
   useFixedCamera(name: string): void;
   useFreeCamera(...lookatDistanceAzimuthElevation: number[]): void;
   render(pose: ScenePose, outRgb: Uint8Array): void;
   close(): void;
 }
 type NativeRendererClass = new (
-  model: RenderedModel,
+  model: { xml: string; files: Readonly<Record<string, Uint8Array>> },
   options: { width: number; height: number; shadows: boolean; samples: number },
 ) => NativeRenderer;
 
@@ -59,10 +55,12 @@ export interface Picture {
 export class Renderer {
   readonly width: number;
   readonly height: number;
+  /** Names of the model's cameras. */
+  readonly cameras: readonly string[];
   readonly #native: NativeRenderer;
 
   /** @throws BACKEND without the addon, libEGL or a driver; SPEC for a camera the model does not have */
-  constructor(model: RenderedModel, options: RendererOptions) {
+  constructor(source: Pick<ModelSource, 'xml' | 'files'>, options: RendererOptions) {
     const { width, height, camera, shadows = false, samples = 0 } = options;
     const SceneRenderer = requireAddon().SceneRenderer as NativeRendererClass | undefined;
     if (!SceneRenderer) {
@@ -72,18 +70,27 @@ export class Renderer {
     }
     this.width = width;
     this.height = height;
+    const model = { xml: source.xml, files: Object.fromEntries(source.files) };
     this.#native = translate(() => new SceneRenderer(model, { width, height, shadows, samples }));
-    if (camera !== undefined) this.look(camera);
+    this.cameras = this.#native.cameras();
+    const chosen = camera ?? this.cameras.find((name) => name === 'overview');
+    if (chosen !== undefined) this.look(chosen);
   }
 
+  /** @throws SPEC for a camera the model does not have */
   look(camera: string | FreeCamera): void {
-    translate(() => {
-      if (typeof camera === 'string') this.#native.useFixedCamera(camera);
-      else {
-        const { lookat, distance, azimuthDeg, elevationDeg } = camera;
-        this.#native.useFreeCamera(...lookat, distance, azimuthDeg, elevationDeg);
-      }
-    });
+    if (typeof camera !== 'string') {
+      const { lookat, distance, azimuthDeg, elevationDeg } = camera;
+      translate(() => this.#native.useFreeCamera(...lookat, distance, azimuthDeg, elevationDeg));
+      return;
+    }
+    if (!this.cameras.includes(camera)) {
+      const near = nearestName(camera, this.cameras);
+      throw new VernierError('SPEC', `the model has no camera '${camera}'`, {
+        hint: near ? `did you mean ${near}?` : `it has ${this.cameras.join(', ') || 'none'}`,
+      });
+    }
+    translate(() => this.#native.useFixedCamera(camera));
   }
 
   render(pose: ScenePose): Picture {

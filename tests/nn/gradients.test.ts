@@ -132,7 +132,7 @@ function check({ shapes, range = [-1.5, 1.5], f }: Case): { largest: number; wor
   const gradients = nn.grad(loss, xs);
   const outputs = Object.fromEntries([['loss', loss], ...gradients.map((g, i) => [`g${i}`, g] as const)]);
   const program = compile({ name: 'check', outputs }, { backend: 'reference', precision: 'float64' });
-  if (program.inputs['index']) program.inputs['index'].set([2, 0, 2]);
+  if (program.inputs.index) program.inputs.index.set([2, 0, 2]);
   xs.forEach((_, i) => {
     const x = program.inputs[`x${i}`];
     for (let k = 0; k < (x?.length ?? 0); k++) x![k] = range[0] + (range[1] - range[0]) * rng.uniform();
@@ -150,7 +150,7 @@ function check({ shapes, range = [-1.5, 1.5], f }: Case): { largest: number; wor
       const value = (v: number): number => {
         x[k] = v;
         program.run();
-        return program.outputs['loss']![0]!;
+        return program.outputs.loss![0]!;
       };
       const numeric = (value(at + h) - value(at - h)) / (2 * h);
       x[k] = at;
@@ -196,8 +196,8 @@ describe('gradients against central differences', () => {
     const x = nn.input('x', [2]);
     const [g] = nn.grad(nn.sum(nn.mul(x, nn.stopGradient(x))), [x]);
     const program = compile({ name: 'stop', outputs: { g: g! } }, { backend: 'reference' });
-    program.inputs['x']!.set([3, -2]);
+    program.inputs.x!.set([3, -2]);
     program.run();
-    expect([...program.outputs['g']!]).toEqual([3, -2]);
+    expect([...program.outputs.g!]).toEqual([3, -2]);
   });
 });

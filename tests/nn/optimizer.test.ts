@@ -25,7 +25,7 @@ describe('AdamW', () => {
     const v = new Float64Array(3);
     for (let t = 1; t <= 5; t++) {
       const g = [t, -2 * t, 0.1];
-      program.inputs['x']!.set(g);
+      program.inputs.x!.set(g);
       program.run();
       g.forEach((gi, i) => {
         m[i] = 0.9 * m[i]! + 0.1 * gi;
@@ -48,7 +48,7 @@ describe('AdamW', () => {
       const loss = sum(mul(input('x', [2, 2]), w));
       const update = adamW({ block: b, loss, learningRate: 0, clipNorm: 1, clipBy });
       const program = compile({ name: 'clip', updates: [update] }, reference);
-      program.inputs['x']!.set([3, 4, 0.3, 0.4]);
+      program.inputs.x!.set([3, 4, 0.3, 0.4]);
       program.run();
       const scales = clipBy === 'member' ? [1 / 5, 1] : [1 / Math.hypot(5, 0.5), 1 / Math.hypot(5, 0.5)];
       const stride = b.memberStride;
@@ -65,7 +65,7 @@ describe('AdamW', () => {
       { name: 'bad', updates: [adamW({ block: b, loss, learningRate: 1 })] },
       reference,
     );
-    program.inputs['x']!.set([Number.NaN, 1]);
+    program.inputs.x!.set([Number.NaN, 1]);
     expect(() => program.run()).toThrow(expect.objectContaining({ code: 'NUMERIC' }));
     expect([...b.view('w')]).toEqual([0, 0]);
     expect(b.optimizer.step[0]).toBe(0);
@@ -89,7 +89,7 @@ describe('Polyak averaging', () => {
       polyak({ target, source, tau: input('tau', []) }),
     ];
     const program = compile({ name: 'polyak', updates }, reference);
-    program.inputs['tau']![0] = 0.25;
+    program.inputs.tau![0] = 0.25;
     program.run();
     expect(source.view('w')[0]).toBeCloseTo(-1, 5);
     expect(target.view('w')[0]).toBeCloseTo(-0.25, 5);
@@ -106,8 +106,8 @@ describe('stages', () => {
     ];
     const program = compile({ name: 'stages', stages }, reference);
     program.run();
-    expect(program.outputs['before']![0]).toBe(0);
-    expect(program.outputs['after']![0]).toBeCloseTo(-1, 5);
+    expect(program.outputs.before![0]).toBe(0);
+    expect(program.outputs.after![0]).toBeCloseTo(-1, 5);
   });
 });
 
@@ -117,19 +117,19 @@ describe('layers', () => {
     const net = mlp(b, 'q', { in: 4, hidden: [5], out: 2, layerNorm: true });
     const x = input('x', [6, 4]);
     const program = compile({ name: 'ensemble', outputs: { y: net.apply(x) } }, reference);
-    program.inputs['x']!.forEach((_, i, all) => {
+    program.inputs.x!.forEach((_, i, all) => {
       all[i] = Math.sin(i);
     });
     program.run();
-    const y = program.outputs['y']!;
+    const y = program.outputs.y!;
     for (let e = 0; e < 3; e++) {
       const alone = block();
       const single = mlp(alone, 'q', { in: 4, hidden: [5], out: 2, layerNorm: true });
       for (const name of alone.names) alone.view(name).set(b.view(name, e));
       const one = compile({ name: 'one', outputs: { y: single.apply(x) } }, reference);
-      one.inputs['x']!.set(program.inputs['x']!);
+      one.inputs.x!.set(program.inputs.x!);
       one.run();
-      expect([...one.outputs['y']!]).toEqual([...y.subarray(e * 12, (e + 1) * 12)]);
+      expect([...one.outputs.y!]).toEqual([...y.subarray(e * 12, (e + 1) * 12)]);
     }
   });
 
@@ -151,11 +151,11 @@ describe('layers', () => {
     const step = (): number => {
       for (let i = 0; i < 32; i++) {
         const [u, v] = [rng.normal(), rng.normal()];
-        program.inputs['x']!.set([u, v], 2 * i);
-        program.inputs['y']![i] = 0.5 * u - 0.3 * v;
+        program.inputs.x!.set([u, v], 2 * i);
+        program.inputs.y![i] = 0.5 * u - 0.3 * v;
       }
       program.run();
-      return program.outputs['loss']![0]!;
+      return program.outputs.loss![0]!;
     };
     const first = step();
     for (let i = 0; i < 300; i++) step();
