@@ -11,7 +11,7 @@ const MAY_IMPORT = {
   expr: ['core'],
   native: ['core'],
   stl: ['expr', 'native', 'core'],
-  spec: ['expr', 'stl', 'core'],
+  spec: ['expr', 'stl', 'native', 'core'],
   nn: ['native', 'core'],
   env: ['spec', 'expr', 'stl', 'native', 'core'],
   policy: ['nn', 'native', 'spec', 'core'],
