@@ -90,11 +90,13 @@ export class ConfigFile {
     });
   }
 
+  /** The override that wrote the value at `path`, or that made the map at `path` to write into it. */
   #overrideOf(path: Path): Override | undefined {
+    const keys = path.map(String);
     return this.#overrides.findLast((override) =>
-      path.length <= override.path.length
-        ? path.every((key, i) => String(key) === override.path[i]) && !this.#find(path)
-        : override.path.every((key, i) => key === String(path[i])),
+      override.path.length <= keys.length
+        ? override.path.every((key, i) => key === keys[i])
+        : keys.every((key, i) => key === override.path[i]) && !this.#find(path),
     );
   }
 
