@@ -3,7 +3,14 @@ import { Expert } from '#env/expert';
 import { makeEnv } from '#env/makeEnv';
 import type { VectorEnv } from '#env/vectorEnv';
 import type { ResolvedTask } from '#spec/resolved';
-import { type Actor, type EpisodeId, recordEpisode, type SaveOptions, saveEpisode } from '#view/episodes';
+import {
+  type Actor,
+  type EpisodeId,
+  type RecordedEpisode,
+  recordEpisode,
+  type SaveOptions,
+  saveEpisode,
+} from '#view/episodes';
 import { Renderer, type RendererOptions } from '#view/renderer';
 
 /** Plays a policy or the expert on chosen episodes of a task and writes what it looks like. */
@@ -16,7 +23,7 @@ export interface PlayOptions {
   readonly episodes: readonly EpisodeId[];
   /** Where the files go; without it nothing is drawn. */
   readonly directory?: string;
-  /** Before `_<episode>` in the files' names; the task's name when left out. */
+  /** What the files' names start with, before the episode and how it ended; the task's name when left out. */
   readonly name?: string;
   readonly picture?: Partial<RendererOptions>;
   readonly save?: Omit<SaveOptions, 'framesPerSecond'>;
@@ -45,7 +52,7 @@ export async function* playEpisodes(options: PlayOptions): AsyncGenerator<Played
       const { success, poses } = recorded;
       const files =
         renderer && directory !== undefined
-          ? await saveEpisode(directory, `${name}_${id.episode}`, renderer, recorded, {
+          ? await saveEpisode(directory, fileName(name, recorded), renderer, recorded, {
               ...options.save,
               framesPerSecond: 1 / task.control.period,
             })
@@ -56,6 +63,11 @@ export async function* playEpisodes(options: PlayOptions): AsyncGenerator<Played
     env.close();
     renderer?.close();
   }
+}
+
+/** `lift_e0_n3_success`: environment 0, its episode 3. */
+function fileName(name: string, { environment, episode, success }: RecordedEpisode): string {
+  return `${name}_e${environment}_n${episode}_${success ? 'success' : 'failure'}`;
 }
 
 /** The task's way-points as an actor, without the noise that demonstrations get. */
