@@ -5,6 +5,7 @@ namespace {
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports["abi"] = Napi::Number::New(env, 1);
+  vernier::registerEngine(env, exports);
 #ifdef VERNIER_PHYSICS_READY
   vernier::registerPhysics(env, exports);
 #endif
