@@ -6,10 +6,9 @@ namespace {
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports["abi"] = Napi::Number::New(env, 1);
   vernier::registerEngine(env, exports);
-#ifdef VERNIER_PHYSICS_READY
-  vernier::registerPhysics(env, exports);
-#endif
 #ifdef VERNIER_PHYSICS
+  vernier::registerPhysics(env, exports);
+  vernier::registerExpressions(env, exports);
   vernier::registerRender(env, exports);
 #endif
   return exports;

@@ -38,6 +38,12 @@ class PhiloxStream {
     return words_[used_++];
   }
 
+  // Continues at the first word of a block of four.
+  void seekBlock(std::uint64_t block) {
+    block_ = block;
+    used_ = 4;
+  }
+
   double uniform() { return word() * 2.3283064365386963e-10; }
 
   double normal() {

@@ -12,7 +12,7 @@ namespace {
 constexpr int kMaxGeoms = 10000;
 constexpr int kMaxSide = 8192;
 
-OwnedModel withSettings(OwnedModel model, const Settings& settings) {
+physics::ModelPtr withSettings(physics::ModelPtr model, const Settings& settings) {
   if (settings.width < 1 || settings.height < 1 || std::max(settings.width, settings.height) > kMaxSide) {
     throw Error("SHAPE", "a picture has 1 to " + std::to_string(kMaxSide) + " pixels a side, not " +
                              std::to_string(settings.width) + " x " + std::to_string(settings.height));
@@ -38,20 +38,20 @@ void copy(std::span<const double> from, mjtNum* to, std::int64_t size, const cha
 
 }  // namespace
 
-SceneRenderer::SceneRenderer(OwnedModel model, const Settings& settings)
-    : settings_(settings), model_(withSettings(std::move(model), settings)), data_(mj_makeData(model_.get())) {
+SceneRenderer::SceneRenderer(physics::ModelPtr model, const Settings& settings)
+    : settings_(settings), model_(withSettings(std::move(model), settings)), data_(physics::makeData(*model_)) {
   mjv_defaultScene(&scene_);
   mjv_defaultOption(&option_);
   mjv_defaultCamera(&camera_);
   mjv_defaultFreeCamera(model_.get(), &camera_);
   mjr_defaultContext(&drawing_);
   const OffscreenContext::Scope current(context_);
-  mjr_makeContext(model_.get(), &drawing_, mjFONTSCALE_100);
-  mjr_setBuffer(mjFB_OFFSCREEN, &drawing_);
-  if (drawing_.currentBuffer != mjFB_OFFSCREEN) {
-    mjr_freeContext(&drawing_);
-    throw Error("BACKEND", "cannot render offscreen: the driver has no framebuffer objects");
-  }
+  const char* failure = physics::trapped([&] {
+    mjr_makeContext(model_.get(), &drawing_, mjFONTSCALE_100);
+    mjr_setBuffer(mjFB_OFFSCREEN, &drawing_);
+  });
+  if (failure == nullptr && drawing_.currentBuffer != mjFB_OFFSCREEN) failure = "the driver has no framebuffer objects";
+  if (failure != nullptr) throw Error("BACKEND", std::string("cannot render offscreen: ") + failure);
   mjv_makeScene(model_.get(), &scene_, kMaxGeoms);
   scene_.flags[mjRND_SHADOW] = settings_.shadows;
   scene_.flags[mjRND_REFLECTION] = settings_.shadows;
@@ -65,6 +65,15 @@ SceneRenderer::~SceneRenderer() {
   } catch (const Error&) {
     return;  // a driver that lost the context has freed what was in it
   }
+}
+
+std::vector<std::string> SceneRenderer::cameras() const {
+  std::vector<std::string> names;
+  for (int id = 0; id < static_cast<int>(model_->ncam); ++id) {
+    const char* name = mj_id2name(model_.get(), mjOBJ_CAMERA, id);
+    if (name != nullptr) names.emplace_back(name);
+  }
+  return names;
 }
 
 void SceneRenderer::useFixedCamera(const std::string& name) {
@@ -89,7 +98,18 @@ void SceneRenderer::place(const ScenePose& pose) {
   copy(pose.mocapQuat, data_->mocap_quat, 4 * model_->nmocap, "mocap quaternions");
   copy(pose.bodyPos, model_->body_pos, 3 * model_->nbody, "body positions");
   copy(pose.bodyQuat, model_->body_quat, 4 * model_->nbody, "body quaternions");
-  mj_fwdPosition(model_.get(), data_.get());
+  const char* failure = physics::trapped([&] { mj_fwdPosition(model_.get(), data_.get()); });
+  if (failure != nullptr) throw Error("PHYSICS", failure);
+}
+
+void SceneRenderer::draw(mjrRect viewport, std::uint8_t* outRgb) {
+  const OffscreenContext::Scope current(context_);
+  const char* failure = physics::trapped([&] {
+    mjv_updateScene(model_.get(), data_.get(), &option_, nullptr, &camera_, mjCAT_ALL, &scene_);
+    mjr_render(viewport, &scene_, &drawing_);
+    mjr_readPixels(outRgb, nullptr, viewport, &drawing_);
+  });
+  if (failure != nullptr) throw Error("BACKEND", std::string("cannot render: ") + failure);
 }
 
 void SceneRenderer::render(const ScenePose& pose, std::span<std::uint8_t> outRgb) {
@@ -100,11 +120,7 @@ void SceneRenderer::render(const ScenePose& pose, std::span<std::uint8_t> outRgb
                              std::to_string(outRgb.size()));
   }
   place(pose);
-  const OffscreenContext::Scope current(context_);
-  mjv_updateScene(model_.get(), data_.get(), &option_, nullptr, &camera_, mjCAT_ALL, &scene_);
-  const mjrRect viewport{0, 0, settings_.width, settings_.height};
-  mjr_render(viewport, &scene_, &drawing_);
-  mjr_readPixels(outRgb.data(), nullptr, viewport, &drawing_);
+  draw({0, 0, settings_.width, settings_.height}, outRgb.data());
   // OpenGL's first row is the bottom one.
   for (std::size_t top = 0, bottom = rows - 1; top < bottom; ++top, --bottom) {
     std::swap_ranges(outRgb.data() + top * row, outRgb.data() + (top + 1) * row, outRgb.data() + bottom * row);

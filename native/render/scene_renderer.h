@@ -4,18 +4,14 @@
 
 #include <array>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
+#include "physics/model.h"
 #include "render/offscreen_context.h"
 
 namespace vernier::render {
-
-struct ModelDeleter {
-  void operator()(mjModel* model) const { mj_deleteModel(model); }
-};
-using OwnedModel = std::unique_ptr<mjModel, ModelDeleter>;
 
 struct Settings {
   int width = 0;
@@ -42,27 +38,25 @@ struct ScenePose {
 // One OpenGL context and one model; used by one thread at a time.
 class SceneRenderer {
  public:
-  SceneRenderer(OwnedModel model, const Settings& settings);
+  SceneRenderer(physics::ModelPtr model, const Settings& settings);
   ~SceneRenderer();
   SceneRenderer(const SceneRenderer&) = delete;
   SceneRenderer& operator=(const SceneRenderer&) = delete;
 
+  // Names of the model's cameras.
+  std::vector<std::string> cameras() const;
   void useFixedCamera(const std::string& name);
   void useFreeCamera(const FreeCamera& camera);
   // Draws into `outRgb` [height, width, 3], top row first.
   void render(const ScenePose& pose, std::span<std::uint8_t> outRgb);
 
-  const mjModel& model() const { return *model_; }
-
  private:
   void place(const ScenePose& pose);
+  void draw(mjrRect viewport, std::uint8_t* outRgb);
 
-  struct DataDeleter {
-    void operator()(mjData* data) const { mj_deleteData(data); }
-  };
   Settings settings_;
-  OwnedModel model_;
-  std::unique_ptr<mjData, DataDeleter> data_;
+  physics::ModelPtr model_;
+  physics::DataPtr data_;
   OffscreenContext context_;
   mjvScene scene_;
   mjvCamera camera_;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import type { CliContext } from '#cli/context';
 import { doctorCommand } from '#cli/doctor';
-import { describeFailure } from '#cli/failure';
+import { describeFailure, EXIT } from '#cli/failure';
 import { splitOverrides } from '#cli/overrides';
 import { VernierError } from '#core/errors';
 import { packageRoot } from '#native/addon';
@@ -54,6 +54,11 @@ Start here:
 /** Runs one command line and resolves to the process's exit code. */
 export async function runCli(argv: readonly string[]): Promise<number> {
   let exitCode = 0;
+  // `vernier doctor | head -1` closes the pipe early: no reader, nothing left to say.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(EXIT.interrupted);
+    throw error;
+  });
   try {
     const { rest, overrides } = splitOverrides(argv);
     const context: CliContext = {

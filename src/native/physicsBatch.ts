@@ -19,6 +19,19 @@ export interface ResetOptions {
   readonly firstEnvironment?: number;
 }
 
+/** One environment's state and the poses that it alone does not give: mocap bodies, and every body's place in its
+ * parent as randomised.
+ * @shape qpos [Q], qvel [V], mocapPos [M,3], mocapQuat [M,4], bodyPos [bodies,3], bodyQuat [bodies,4] f64 */
+export interface EnvScene {
+  readonly qpos: Float64Array;
+  readonly qvel: Float64Array;
+  readonly time: number;
+  readonly mocapPos: Float64Array;
+  readonly mocapQuat: Float64Array;
+  readonly bodyPos: Float64Array;
+  readonly bodyQuat: Float64Array;
+}
+
 /** The buffers of a batch of B environments; a call writes them in place and nothing is allocated per step.
  * @shape action [B,A] f32 in [-1,1]; observation, finalObservation [B,O] f32; reward [B] f32; terminated, truncated,
  * success, active [B] u8; episode, steps [B] u32; signals, expert [B,.] f64 */
@@ -69,7 +82,7 @@ export interface PhysicsBatch extends BatchBuffers {
   /** @throws CHECKPOINT when the bytes are of another model, task or batch size */
   setState(state: Uint8Array): void;
 
-  /** Joint positions and velocities of one environment, for viewers and tests. @shape [Q], [V] f64 */
-  readCopy(environment: number): { qpos: Float64Array; qvel: Float64Array; time: number };
+  /** Where everything is in one environment, for viewers and tests. */
+  readCopy(environment: number): EnvScene;
   close(): void;
 }

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { expect, it } from 'vitest';
 import { splitOverrides } from '#cli/overrides';
 import { vernier } from './cli.js';
@@ -57,4 +58,16 @@ it.each([
 it('prints the stack of a foreseen error only when asked', () => {
   const { stderr } = vernier(['doctor', '--a.b=1'], { VERNIER_DEBUG: '1' });
   expect(stderr).toMatch(/\n\s+at /);
+});
+
+it('ends quietly when its reader goes away', () => {
+  const { stdout, stderr } = spawnSync(
+    'bash',
+    ['-c', `"${process.execPath}" bin/vernier.js doctor | head -1`],
+    {
+      encoding: 'utf8',
+    },
+  );
+  expect(stdout).toContain('Node');
+  expect(stderr).toBe('');
 });

@@ -11,7 +11,7 @@ const MAY_IMPORT = {
   expr: ['core'],
   native: ['core'],
   stl: ['expr', 'native', 'core'],
-  spec: ['expr', 'stl', 'core'],
+  spec: ['expr', 'stl', 'native', 'core'],
   nn: ['native', 'core'],
   env: ['spec', 'expr', 'stl', 'native', 'core'],
   policy: ['nn', 'native', 'spec', 'core'],
@@ -42,7 +42,7 @@ const NATIVE_MAY_INCLUDE = {
   nn: ['core'],
   replay: ['core'],
   physics: ['expr', 'core'],
-  render: ['core'],
+  render: ['physics', 'core'],
   binding: ['*'],
 };
 

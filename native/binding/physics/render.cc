@@ -1,11 +1,10 @@
 // SceneRenderer: pictures of a model, drawn offscreen.
-#include <mujoco/mujoco.h>
-
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
 
+#include "binding/physics/parse.h"
 #include "binding/register.h"
 #include "render/scene_renderer.h"
 
@@ -13,42 +12,14 @@ namespace vernier {
 
 namespace {
 
-struct Files {
-  Files() { mj_defaultVFS(&vfs); }
-  ~Files() { mj_deleteVFS(&vfs); }
-  Files(const Files&) = delete;
-  Files& operator=(const Files&) = delete;
-  mjVFS vfs;
-};
-
-// `source`: {xml: string, files: {name: Uint8Array}}.
-render::OwnedModel loadModel(const Napi::Object& source) {
-  Files files;
-  const auto add = [&files](const std::string& name, const void* data, std::size_t size) {
-    if (mj_addBufferVFS(&files.vfs, name.c_str(), data, static_cast<int>(size)) != 0) {
-      throw Error("PHYSICS", "the model names the file " + name + " twice");
-    }
-  };
-  const auto assets = source.Get("files").As<Napi::Object>();
-  for (const auto& entry : assets.GetPropertyNames()) {
-    const auto name = static_cast<Napi::Value>(entry.second).As<Napi::String>();
-    const auto bytes = assets.Get(name).As<Napi::Uint8Array>();
-    add(name.Utf8Value(), bytes.Data(), bytes.ByteLength());
-  }
-  const auto xml = source.Get("xml").As<Napi::String>().Utf8Value();
-  add("vernier_model.xml", xml.data(), xml.size());
-  char message[1024] = "";
-  render::OwnedModel model(mj_loadXML("vernier_model.xml", &files.vfs, message, sizeof message));
-  if (model == nullptr) throw Error("PHYSICS", message);
-  return model;
+bool isTyped(const Napi::Value& value, napi_typedarray_type type) {
+  return value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == type;
 }
 
 std::span<const double> numbers(const Napi::Object& pose, const char* name) {
   const auto value = pose.Get(name);
   if (value.IsUndefined()) return {};
-  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_float64_array) {
-    throw Error("SHAPE", std::string(name) + " is not a Float64Array");
-  }
+  if (!isTyped(value, napi_float64_array)) throw Error("SHAPE", std::string(name) + " is not a Float64Array");
   const auto array = value.As<Napi::Float64Array>();
   return {array.Data(), array.ElementLength()};
 }
@@ -57,6 +28,7 @@ class SceneRendererObject : public Napi::ObjectWrap<SceneRendererObject> {
  public:
   explicit SceneRendererObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<SceneRendererObject>(info) {
     guard(info.Env(), [&] {
+      if (!info[0].IsObject() || !info[1].IsObject()) throw Error("USAGE", "SceneRenderer: expected (source, options)");
       const auto options = info[1].As<Napi::Object>();
       const render::Settings settings{
           .width = options.Get("width").ToNumber().Int32Value(),
@@ -64,13 +36,14 @@ class SceneRendererObject : public Napi::ObjectWrap<SceneRendererObject> {
           .shadows = options.Get("shadows").ToBoolean().Value(),
           .samples = options.Get("samples").ToNumber().Int32Value(),
       };
-      renderer_ = std::make_unique<render::SceneRenderer>(loadModel(info[0].As<Napi::Object>()), settings);
+      renderer_ = std::make_unique<render::SceneRenderer>(physics::parseModel(info[0].As<Napi::Object>()), settings);
     });
   }
 
   static void define(Napi::Env env, Napi::Object exports) {
     exports["SceneRenderer"] = DefineClass(env, "SceneRenderer",
                                            {
+                                               InstanceMethod<&SceneRendererObject::cameras>("cameras"),
                                                InstanceMethod<&SceneRendererObject::useFixedCamera>("useFixedCamera"),
                                                InstanceMethod<&SceneRendererObject::useFreeCamera>("useFreeCamera"),
                                                InstanceMethod<&SceneRendererObject::render>("render"),
@@ -88,6 +61,16 @@ class SceneRendererObject : public Napi::ObjectWrap<SceneRendererObject> {
     guard(info.Env(), [&] { renderer().useFixedCamera(info[0].ToString().Utf8Value()); });
   }
 
+  // -> names of the model's cameras
+  Napi::Value cameras(const Napi::CallbackInfo& info) {
+    return guard(info.Env(), [&]() -> Napi::Value {
+      const auto names = renderer().cameras();
+      auto out = Napi::Array::New(info.Env(), names.size());
+      for (std::uint32_t i = 0; i < names.size(); ++i) out.Set(i, Napi::String::New(info.Env(), names[i]));
+      return out;
+    });
+  }
+
   // (lookatX, lookatY, lookatZ, distance, azimuth, elevation)
   void useFreeCamera(const Napi::CallbackInfo& info) {
     guard(info.Env(), [&] {
@@ -101,6 +84,9 @@ class SceneRendererObject : public Napi::ObjectWrap<SceneRendererObject> {
 
   void render(const Napi::CallbackInfo& info) {
     guard(info.Env(), [&] {
+      if (!info[0].IsObject() || !isTyped(info[1], napi_uint8_array)) {
+        throw Error("USAGE", "render: expected (pose, Uint8Array)");
+      }
       const auto pose = info[0].As<Napi::Object>();
       auto out = info[1].As<Napi::Uint8Array>();
       renderer().render({.qpos = numbers(pose, "qpos"),

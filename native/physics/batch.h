@@ -1,0 +1,124 @@
+// A batch of environments of one task: one step() is one control step of each, everything included.
+#pragma once
+#include <mujoco/mujoco.h>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/pool.h"
+#include "expr/vm.h"
+#include "physics/control.h"
+#include "physics/model.h"
+#include "physics/randomize.h"
+#include "physics/spec.h"
+
+namespace vernier::physics {
+
+// Buffers that the caller owns; they stay where they are for the life of the batch. B environments.
+struct Buffers {
+  std::span<const float> action;            // [B, A]
+  std::span<float> observation;             // [B, O]
+  std::span<float> final_observation;       // [B, O]
+  std::span<float> reward;                  // [B]
+  std::span<std::uint8_t> terminated;       // [B]
+  std::span<std::uint8_t> truncated;        // [B]
+  std::span<std::uint8_t> success;          // [B]
+  std::span<const std::uint8_t> active;     // [B]
+  std::span<std::uint32_t> episode;         // [B]
+  std::span<std::uint32_t> steps;           // [B]
+  std::span<double> signals;                // [B, signals]
+  std::span<double> expert;                 // [B, expert]
+};
+
+struct Fault {
+  std::size_t environment;
+  std::uint32_t episode, step;
+  std::string cause;
+};
+
+class Batch {
+ public:
+  Batch(const BatchSpec& spec, ModelPtr model, const Buffers& buffers);
+
+  static std::size_t actionLength(const ControlSpec& control);
+
+  // A new episode in every environment. Error PHYSICS if one cannot start.
+  void reset(std::uint32_t seed, std::uint32_t episode, std::uint32_t first_environment);
+  // One control step of every active environment; afterwards faults() holds what went wrong.
+  void step();
+  const std::vector<Fault>& faults() const { return faults_; }
+
+  std::uint32_t seed() const { return spec_.seed; }
+  std::uint32_t firstEnvironment() const { return spec_.first_environment; }
+  std::size_t environments() const { return B_; }
+  int threads() const { return pool_.threads(); }
+  const mjModel& model() const { return *model_; }
+
+  // Everything a bit-exact continuation needs. setState: Error CHECKPOINT when the bytes are not of this batch.
+  std::size_t stateSize() const;
+  void getState(std::span<std::uint8_t> out) const;
+  void setState(std::span<const std::uint8_t> in);
+
+  // The full MuJoCo state of one environment into `data`, and its parameters into `model`, a copy of model().
+  void readEnvironment(std::size_t environment, mjModel& model, mjData& data) const;
+
+ private:
+  struct Worker {
+    ModelPtr own_model;  // only where parameters differ between environments
+    DataPtr data;
+    mjModel* model = nullptr;
+    ControlPlan plan;
+    std::vector<double> registers, outputs;
+    std::vector<Fault> faults;
+    std::string failure;
+  };
+  void buildWorkers();
+  template <class Body>
+  void forEach(const Body& body);
+  void stepOne(std::size_t i, Worker& worker);
+  const char* advance(std::size_t i, Worker& worker);
+  const char* simulate(std::size_t i, Worker& worker, std::span<const float> action);
+  void finish(std::size_t i, Worker& worker);
+  void fault(std::size_t i, Worker& worker, std::uint32_t step, const char* cause);
+  void report(Worker& worker, Fault fault);
+  void resetOne(std::size_t i, Worker& worker, std::uint32_t episode);
+  const char* startEpisode(std::size_t i, Worker& worker, std::uint32_t episode);
+  const char* observe(std::size_t i, Worker& worker, std::span<const float> action);
+  void refresh(const mjModel& model, mjData& data) const;
+  void writeObservation(std::size_t i, std::span<const double> values);
+  void idle(std::size_t i);
+  std::span<const float> delayed(std::size_t i, std::span<const float> action);
+  EpisodeKey keyOf(std::size_t i, std::uint32_t episode) const;
+
+  std::array<std::uint64_t, 6> stateHeader() const;
+  template <class Visit>
+  void visitState(const Visit& visit);
+
+  BatchSpec spec_;
+  ModelPtr model_;
+  Buffers buffers_;
+  Controller controller_;
+  std::optional<Randomizer> randomizer_;
+  expr::Program program_;
+  Pool pool_;
+  double period_;
+  std::size_t B_, O_, A_, state_size_;
+  unsigned state_spec_;
+  std::vector<Worker> workers_;
+  std::vector<Fault> faults_;
+
+  // Per environment.
+  std::vector<double> states_;      // [B, state_size]
+  std::vector<double> parameters_;  // [B, parameters]
+  std::vector<double> commands_;    // [B, command]
+  std::vector<float> queue_;        // [B, latency_hi + 1, A]: a ring indexed by control step
+  std::vector<std::int32_t> latency_;
+  std::vector<std::uint32_t> episodes_, steps_, held_;
+  std::vector<std::uint8_t> finished_;
+};
+
+}  // namespace vernier::physics
