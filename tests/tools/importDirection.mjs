@@ -42,7 +42,7 @@ const NATIVE_MAY_INCLUDE = {
   nn: ['core'],
   replay: ['core'],
   physics: ['expr', 'core'],
-  render: ['core'],
+  render: ['physics', 'core'],
   binding: ['*'],
 };
 
