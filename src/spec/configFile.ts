@@ -41,7 +41,7 @@ export class ConfigFile {
       });
     }
     this.#overrides = overrides.map(parseOverride);
-    let value: unknown = this.#document.toJS();
+    let value = this.#toValue();
     for (const override of this.#overrides) value = setByPath(value, override);
     this.value = value;
   }
@@ -88,6 +88,18 @@ export class ConfigFile {
       at: this.locate(path),
       ...(hint === undefined ? {} : { hint }),
     });
+  }
+
+  #toValue(): unknown {
+    try {
+      return this.#document.toJS();
+    } catch (cause) {
+      const why = (cause as Error).message;
+      throw new VernierError('SPEC', `not valid YAML: ${why}`, {
+        at: { file: this.file, line: 1, column: 1 },
+        cause,
+      });
+    }
   }
 
   /** The override that wrote the value at `path`, or that made the map at `path` to write into it. */

@@ -1,4 +1,5 @@
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { loadTask } from '#spec/task';
 import { edit, robotYaml, taskYaml, Workspace } from './workspace.js';
 
 const space = new Workspace();
@@ -88,6 +89,19 @@ describe('loadTask', () => {
     expect(task.robot.arm.names).toEqual(['shoulder', 'slider']);
     expect(task.actionNames).toEqual(['shoulder', 'slider']);
     expect(task.robot.endEffector).toBeUndefined();
+  });
+
+  it('takes joint targets where the control mode is of joints', async () => {
+    const joints = edit(taskYaml, '  axes: [x, y, z, yaw]', '  mode: joint_delta').replace(
+      / {2}waypoints:\n[\s\S]*?residual/,
+      '  waypoints: [{joints: "[0.1, 0.2]"}, {joints: arm.position * 1, until: true}]\nresidual',
+    );
+    space.write('tasks/put.yaml', joints);
+    const { expert, actionNames, program } = await space.load();
+    expect(actionNames).toEqual(['shoulder', 'slider', 'gripper']);
+    expect(expert!.waypoints[0]).toMatchObject({ joints: { length: 2 }, position: undefined });
+    expect(expert!.state.joints).toEqual({ offset: 8, length: 2 });
+    expect(program.groups.expert.length).toBe(10 + 3 + 3);
   });
 
   it('hashes what is simulated, not how it is written, described or learned', async () => {
@@ -297,6 +311,11 @@ const taskMistakes: readonly (readonly [string, string, string])[] = [
   ],
   [
     'lateral: norm',
+    'success: norm',
+    'SPEC tasks/put.yaml:14:12: signals.success: expected another name, the task has a condition of this one',
+  ],
+  [
+    'lateral: norm',
     'table: norm',
     'EXPRESSION tasks/put.yaml:14:3: a signal cannot be called "table": the model has body "table"',
   ],
@@ -475,7 +494,11 @@ const robotMistakes: readonly (readonly [string, string, string])[] = [
     'open: wide',
     'SPEC robots/arm/robot.yaml:11:9: gripper.open: expected a number, received "wide"',
   ],
-  ['model: model.xml', 'model: modl.xml', 'SPEC cannot read the model file'],
+  [
+    'model: model.xml',
+    'model: modl.xml',
+    'SPEC robots/arm/robot.yaml:2:8: model: there is no file robots/arm/modl.xml',
+  ],
 ];
 
 describe('every mistake is one message with its place', () => {
@@ -503,7 +526,26 @@ describe('every mistake is one message with its place', () => {
     });
   });
 
+  it('is so for a file that is empty, or not a map, or a tangle of aliases', async () => {
+    const aliases = Array.from(
+      { length: 12 },
+      (_, i) => `a${i}: &a${i} [${i ? `*a${i - 1}, *a${i - 1}` : 1}]`,
+    );
+    for (const [text, expected] of [
+      ['', 'SPEC tasks/put.yaml:1:1: the file: expected a map, received nothing'],
+      ['- 1', 'SPEC tasks/put.yaml:1:1: the file: expected a map, received [1]'],
+      ['{', 'SPEC tasks/put.yaml:1:2: not valid YAML: '],
+      [aliases.join('\n'), 'SPEC tasks/put.yaml:1:1: not valid YAML: '],
+    ] as const) {
+      space.write('tasks/put.yaml', text);
+      expect((await space.mistake()).slice(0, expected.length)).toBe(expected);
+    }
+  });
+
   it('lists the tasks there are when one is not found', async () => {
     await expect(space.load([], 'tasks/putt.yaml')).rejects.toMatchObject({ code: 'IO' });
+    await expect(loadTask('reech')).rejects.toThrow(
+      /expected the name of a task \(.*reach.*nearest is "reach"$/,
+    );
   });
 });
