@@ -67,6 +67,15 @@ SceneRenderer::~SceneRenderer() {
   }
 }
 
+std::vector<std::string> SceneRenderer::cameras() const {
+  std::vector<std::string> names;
+  for (int id = 0; id < static_cast<int>(model_->ncam); ++id) {
+    const char* name = mj_id2name(model_.get(), mjOBJ_CAMERA, id);
+    if (name != nullptr) names.emplace_back(name);
+  }
+  return names;
+}
+
 void SceneRenderer::useFixedCamera(const std::string& name) {
   const int id = mj_name2id(model_.get(), mjOBJ_CAMERA, name.c_str());
   if (id < 0) throw Error("SPEC", "the model has no camera '" + name + "'");

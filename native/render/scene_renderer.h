@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "physics/model.h"
 #include "render/offscreen_context.h"
@@ -42,12 +43,12 @@ class SceneRenderer {
   SceneRenderer(const SceneRenderer&) = delete;
   SceneRenderer& operator=(const SceneRenderer&) = delete;
 
+  // Names of the model's cameras.
+  std::vector<std::string> cameras() const;
   void useFixedCamera(const std::string& name);
   void useFreeCamera(const FreeCamera& camera);
   // Draws into `outRgb` [height, width, 3], top row first.
   void render(const ScenePose& pose, std::span<std::uint8_t> outRgb);
-
-  const mjModel& model() const { return *model_; }
 
  private:
   void place(const ScenePose& pose);

@@ -10,7 +10,12 @@ export interface Slot {
   readonly length: number;
 }
 
-export type ControlMode = 'joint_position' | 'joint_delta' | 'joint_velocity' | 'torque' | 'end_effector_delta';
+export type ControlMode =
+  | 'joint_position'
+  | 'joint_delta'
+  | 'joint_velocity'
+  | 'torque'
+  | 'end_effector_delta';
 
 export interface ArmSpec {
   /** Hinge and slide joints, from the base outwards. */
@@ -118,6 +123,8 @@ export interface PhysicsSpec {
 /** Entries of an action. */
 export function actionLength(control: ControlSpec): number {
   const arm =
-    control.mode === 'end_effector_delta' ? (control.endEffector?.axes.length ?? 0) : control.arm.joints.length;
+    control.mode === 'end_effector_delta'
+      ? (control.endEffector?.axes.length ?? 0)
+      : control.arm.joints.length;
   return arm + (control.gripper?.inAction ? 1 : 0);
 }

@@ -1,4 +1,4 @@
-import { VernierError } from '#core/errors';
+import { nearestName, VernierError } from '#core/errors';
 import type { ModelSource } from '#core/model';
 import { requireAddon } from '#native/addon';
 
@@ -15,7 +15,7 @@ export interface FreeCamera {
 export interface RendererOptions {
   readonly width: number;
   readonly height: number;
-  /** A camera of the model by name, or a free one; MuJoCo's default view of the whole model when left out. */
+  /** A camera of the model by name, or a free one; when left out the model's `overview`, else the whole model. */
   readonly camera?: string | FreeCamera;
   /** Shadows and reflections; several times slower on a software driver. */
   readonly shadows?: boolean;
@@ -34,6 +34,7 @@ export interface ScenePose {
 }
 
 interface NativeRenderer {
+  cameras(): string[];
   useFixedCamera(name: string): void;
   useFreeCamera(...lookatDistanceAzimuthElevation: number[]): void;
   render(pose: ScenePose, outRgb: Uint8Array): void;
@@ -54,6 +55,8 @@ export interface Picture {
 export class Renderer {
   readonly width: number;
   readonly height: number;
+  /** Names of the model's cameras. */
+  readonly cameras: readonly string[];
   readonly #native: NativeRenderer;
 
   /** @throws BACKEND without the addon, libEGL or a driver; SPEC for a camera the model does not have */
@@ -69,17 +72,25 @@ export class Renderer {
     this.height = height;
     const model = { xml: source.xml, files: Object.fromEntries(source.files) };
     this.#native = translate(() => new SceneRenderer(model, { width, height, shadows, samples }));
-    if (camera !== undefined) this.look(camera);
+    this.cameras = this.#native.cameras();
+    const chosen = camera ?? this.cameras.find((name) => name === 'overview');
+    if (chosen !== undefined) this.look(chosen);
   }
 
+  /** @throws SPEC for a camera the model does not have */
   look(camera: string | FreeCamera): void {
-    translate(() => {
-      if (typeof camera === 'string') this.#native.useFixedCamera(camera);
-      else {
-        const { lookat, distance, azimuthDeg, elevationDeg } = camera;
-        this.#native.useFreeCamera(...lookat, distance, azimuthDeg, elevationDeg);
-      }
-    });
+    if (typeof camera !== 'string') {
+      const { lookat, distance, azimuthDeg, elevationDeg } = camera;
+      translate(() => this.#native.useFreeCamera(...lookat, distance, azimuthDeg, elevationDeg));
+      return;
+    }
+    if (!this.cameras.includes(camera)) {
+      const near = nearestName(camera, this.cameras);
+      throw new VernierError('SPEC', `the model has no camera '${camera}'`, {
+        hint: near ? `did you mean ${near}?` : `it has ${this.cameras.join(', ') || 'none'}`,
+      });
+    }
+    translate(() => this.#native.useFixedCamera(camera));
   }
 
   render(pose: ScenePose): Picture {

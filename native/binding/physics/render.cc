@@ -43,6 +43,7 @@ class SceneRendererObject : public Napi::ObjectWrap<SceneRendererObject> {
   static void define(Napi::Env env, Napi::Object exports) {
     exports["SceneRenderer"] = DefineClass(env, "SceneRenderer",
                                            {
+                                               InstanceMethod<&SceneRendererObject::cameras>("cameras"),
                                                InstanceMethod<&SceneRendererObject::useFixedCamera>("useFixedCamera"),
                                                InstanceMethod<&SceneRendererObject::useFreeCamera>("useFreeCamera"),
                                                InstanceMethod<&SceneRendererObject::render>("render"),
@@ -58,6 +59,16 @@ class SceneRendererObject : public Napi::ObjectWrap<SceneRendererObject> {
 
   void useFixedCamera(const Napi::CallbackInfo& info) {
     guard(info.Env(), [&] { renderer().useFixedCamera(info[0].ToString().Utf8Value()); });
+  }
+
+  // -> names of the model's cameras
+  Napi::Value cameras(const Napi::CallbackInfo& info) {
+    return guard(info.Env(), [&]() -> Napi::Value {
+      const auto names = renderer().cameras();
+      auto out = Napi::Array::New(info.Env(), names.size());
+      for (std::uint32_t i = 0; i < names.size(); ++i) out.Set(i, Napi::String::New(info.Env(), names[i]));
+      return out;
+    });
   }
 
   // (lookatX, lookatY, lookatZ, distance, azimuth, elevation)

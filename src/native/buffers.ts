@@ -1,0 +1,22 @@
+import type { BatchBuffers } from '#native/physicsBatch';
+import { actionLength, type PhysicsSpec } from '#native/physicsSpec';
+
+/** The buffers of a batch, allocated once, every environment active. */
+export function allocateBuffers(spec: PhysicsSpec): BatchBuffers {
+  const B = spec.environments;
+  const { observation, signals, expert } = spec.program.groups;
+  return {
+    action: new Float32Array(B * actionLength(spec.control)),
+    observation: new Float32Array(B * observation.length),
+    finalObservation: new Float32Array(B * observation.length),
+    reward: new Float32Array(B),
+    terminated: new Uint8Array(B),
+    truncated: new Uint8Array(B),
+    success: new Uint8Array(B),
+    active: new Uint8Array(B).fill(1),
+    episode: new Uint32Array(B),
+    steps: new Uint32Array(B),
+    signals: new Float64Array(B * signals.length),
+    expert: new Float64Array(B * expert.length),
+  };
+}

@@ -1,0 +1,177 @@
+import { type ErrorCode, VernierError } from '#core/errors';
+import type { ModelNames, ModelSource } from '#core/model';
+import { requireAddon } from '#native/addon';
+import { allocateBuffers } from '#native/buffers';
+import type {
+  BatchBuffers,
+  EnvFault,
+  EnvScene,
+  PhysicsBatch,
+  ResetOptions,
+} from '#native/physicsBatch';
+import { actionLength, type PhysicsSpec } from '#native/physicsSpec';
+
+/** The addon's physics; native/binding/physics has the other side. */
+interface NativePhysics {
+  readonly PhysicsBatch: new (
+    source: NativeSource,
+    spec: PhysicsSpec,
+    buffers: BatchBuffers,
+  ) => NativePhysicsBatch;
+  readonly modelNames: (source: NativeSource) => ModelNames;
+  readonly mujocoVersion: string;
+}
+
+interface NativeSource {
+  readonly xml: string;
+  readonly files: Readonly<Record<string, Uint8Array>>;
+}
+
+interface NativePhysicsBatch {
+  readonly threads: number;
+  readonly seed: number;
+  readonly firstEnvironment: number;
+  reset(seed: number, episode: number, firstEnvironment: number): EnvFault[] | null;
+  step(): EnvFault[] | null;
+  stepAsync(): Promise<EnvFault[] | null>;
+  getState(): Uint8Array;
+  setState(state: Uint8Array): void;
+  read(environment: number): EnvScene;
+  close(): void;
+}
+
+const NO_FAULTS: readonly EnvFault[] = [];
+
+function physics(): NativePhysics {
+  const addon = requireAddon();
+  if (addon.PhysicsBatch !== undefined) return addon as unknown as NativePhysics;
+  throw new VernierError('BACKEND', 'the native addon was built without MuJoCo', {
+    hint: 'npm run build, with pip and network access, or with MUJOCO_PATH set; or use the wasm backend',
+  });
+}
+
+/** Version of the MuJoCo library in use. @throws BACKEND */
+export function nativeMujocoVersion(): string {
+  return physics().mujocoVersion;
+}
+
+/** @throws BACKEND, PHYSICS when MuJoCo refuses the model */
+export function nativeModelNames(source: ModelSource): ModelNames {
+  return coded(() => physics().modelNames(toNative(source)));
+}
+
+/** @throws BACKEND, PHYSICS, SHAPE, EXPRESSION */
+export function createNativeBatch(spec: PhysicsSpec): PhysicsBatch {
+  return new NativeBatch(spec);
+}
+
+function toNative(source: ModelSource): NativeSource {
+  return { xml: source.xml, files: Object.fromEntries(source.files) };
+}
+
+/** Turns the addon's coded errors into VernierErrors. */
+function coded<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw translated(error);
+  }
+}
+
+function translated(error: unknown): unknown {
+  const code = (error as { code?: unknown }).code;
+  if (!(error instanceof Error) || typeof code !== 'string' || code === 'NATIVE') return error;
+  return new VernierError(code as ErrorCode, error.message, { cause: error });
+}
+
+class NativeBatch implements PhysicsBatch {
+  readonly backend = 'native';
+  readonly B: number;
+  readonly O: number;
+  readonly A: number;
+  readonly signalsLength: number;
+  readonly expertLength: number;
+  readonly threads: number;
+  readonly action: Float32Array;
+  readonly observation: Float32Array;
+  readonly finalObservation: Float32Array;
+  readonly reward: Float32Array;
+  readonly terminated: Uint8Array;
+  readonly truncated: Uint8Array;
+  readonly success: Uint8Array;
+  readonly active: Uint8Array;
+  readonly episode: Uint32Array;
+  readonly steps: Uint32Array;
+  readonly signals: Float64Array;
+  readonly expert: Float64Array;
+  readonly #native: NativePhysicsBatch;
+  #faults: readonly EnvFault[] = NO_FAULTS;
+
+  constructor(spec: PhysicsSpec) {
+    const buffers = allocateBuffers(spec);
+    this.#native = coded(() => new (physics().PhysicsBatch)(toNative(spec.model), spec, buffers));
+    this.B = spec.environments;
+    this.O = spec.program.groups.observation.length;
+    this.A = actionLength(spec.control);
+    this.signalsLength = spec.program.groups.signals.length;
+    this.expertLength = spec.program.groups.expert.length;
+    this.threads = this.#native.threads;
+    this.action = buffers.action;
+    this.observation = buffers.observation;
+    this.finalObservation = buffers.finalObservation;
+    this.reward = buffers.reward;
+    this.terminated = buffers.terminated;
+    this.truncated = buffers.truncated;
+    this.success = buffers.success;
+    this.active = buffers.active;
+    this.episode = buffers.episode;
+    this.steps = buffers.steps;
+    this.signals = buffers.signals;
+    this.expert = buffers.expert;
+  }
+
+  get faults(): readonly EnvFault[] {
+    return this.#faults;
+  }
+
+  reset(options: ResetOptions = {}): void {
+    coded(() => {
+      const seed = options.seed ?? this.#native.seed;
+      const first = options.firstEnvironment ?? this.#native.firstEnvironment;
+      this.#faults = this.#native.reset(seed >>> 0, (options.episode ?? 0) >>> 0, first >>> 0) ?? NO_FAULTS;
+    });
+  }
+
+  step(): void {
+    try {
+      this.#faults = this.#native.step() ?? NO_FAULTS;
+    } catch (error) {
+      throw translated(error);
+    }
+  }
+
+  async stepAsync(): Promise<void> {
+    try {
+      this.#faults = (await this.#native.stepAsync()) ?? NO_FAULTS;
+    } catch (error) {
+      throw translated(error);
+    }
+  }
+
+  getState(): Uint8Array {
+    return coded(() => this.#native.getState());
+  }
+
+  setState(state: Uint8Array): void {
+    coded(() => this.#native.setState(state));
+    this.#faults = NO_FAULTS;
+  }
+
+  readCopy(environment: number): EnvScene {
+    return coded(() => this.#native.read(environment));
+  }
+
+  close(): void {
+    coded(() => this.#native.close());
+  }
+}
