@@ -51,6 +51,7 @@ export interface ResolvedRobot {
 
 export interface ResolvedControl {
   readonly mode: ControlMode;
+  readonly goal: 'achieved' | 'commanded';
   readonly axes: readonly ControlAxis[];
   readonly translation: number;
   readonly rotation: number;

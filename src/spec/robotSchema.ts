@@ -25,6 +25,10 @@ export const controlSchema = z.strictObject({
     description:
       'What the arm part of an action means. joint_position: target = middle + a * half of the position range; joint_delta: target += a * delta; joint_velocity: a * scale * velocity limit; torque: a * scale * effort limit; end_effector_delta: target frame moves by a * translation and a * rotation along the chosen axes of the base frame.',
   }),
+  goal: z.enum(['achieved', 'commanded']).optional().meta({
+    description:
+      'Deltas start from where the arm is (achieved) or from the previous target (commanded). Default achieved.',
+  }),
   axes: z.array(z.enum(controlAxes)).min(1).optional().meta({
     description:
       'end_effector_delta: one action entry per axis, in this order. Default [x, y, z, roll, pitch, yaw].',

@@ -1,10 +1,5 @@
 import { z } from 'zod';
-import {
-  baseSchema,
-  demosSchema,
-  evaluationSchema,
-  residualSchema,
-} from '#spec/learningSchema';
+import { baseSchema, demosSchema, evaluationSchema, residualSchema } from '#spec/learningSchema';
 import { controlSchema } from '#spec/robotSchema';
 
 /** The task file. Expressions are strings (or bare numbers); #expr compiles them against the model. */

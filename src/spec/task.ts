@@ -1,0 +1,188 @@
+import { createHash } from 'node:crypto';
+import { dirname, resolve } from 'node:path';
+import { VernierError } from '#core/errors';
+import type { ModelNames, ModelSource } from '#core/model';
+import { ExpressionCompiler } from '#expr/compile';
+import type { Program } from '#expr/program';
+import { modelNames } from '#native/modelNames';
+import { ConfigFile, type Path } from '#spec/configFile';
+import { actionNames, resolveControl } from '#spec/control';
+import { resolveExpert } from '#spec/expert';
+import { expandResidual } from '#spec/learningSchema';
+import { type Collection, find, robots, scenes, tasks } from '#spec/lookup';
+import { parseFile } from '#spec/mistakes';
+import { composeModel } from '#spec/model';
+import { resolveRandomize } from '#spec/randomize';
+import type { ResolvedControl, ResolvedExpert, ResolvedRobot, ResolvedTask } from '#spec/resolved';
+import { readRobot, resolveRobot, robotNames, shortPath } from '#spec/robot';
+import { type TaskSpec, taskSchema } from '#spec/taskSchema';
+
+export type { ResolvedTask } from '#spec/resolved';
+
+/** Reads a task file and everything it names, checks all of it against the model, and compiles its expressions.
+ *
+ * @param path a file, or the name of one of the tasks/ folder
+ * @param overrides `residual.scale=0.2`: a dotted path and a YAML value, written over the file
+ * @param readNames loads the model far enough to know its names; the active physics backend when left out
+ * @throws SPEC, EXPRESSION: one error for the first mistake, with its file:line:column; IO, USAGE, PHYSICS */
+export async function loadTask(
+  path: string,
+  overrides: readonly string[] = [],
+  readNames: (source: ModelSource) => ModelNames | Promise<ModelNames> = modelNames,
+): Promise<ResolvedTask> {
+  const file = findTask(path);
+  const config = new ConfigFile(shortPath(file), overrides);
+  const spec = parseFile(config, taskSchema, expandPresets);
+  requireConsistent(spec, config);
+  const base = dirname(file);
+  const robotFile = readRobot(located(config, ['robot'], robots, spec.robot, base));
+  const scene = spec.scene === undefined ? undefined : located(config, ['scene'], scenes, spec.scene, base);
+  const model = composeModel(robotFile.modelPath, scene);
+  const names = await readNames(model);
+  const robot = resolveRobot(robotFile, names);
+  const control = resolveControl(spec, config, robot, robotFile, names);
+  const entries = actionNames(control, robot);
+  const randomize = resolveRandomize(spec, config, robot, names);
+  const compiler = new ExpressionCompiler(names, robotNames(robot, entries.length));
+  const { program, expert } = compileTask(spec, config, compiler, control, robot);
+  return {
+    name: spec.name,
+    file,
+    spec,
+    overrides,
+    hash: hashTask(spec, robot, control, model),
+    robot,
+    model,
+    names,
+    control,
+    randomize,
+    horizon: spec.horizon,
+    successHold: spec.success_hold,
+    actionLength: entries.length,
+    observationLength: program.groups.observation.length,
+    actionNames: entries,
+    program,
+    expert,
+  };
+}
+
+function findTask(path: string): string {
+  const found = find(tasks, path, process.cwd());
+  if ('path' in found) return resolve(found.path);
+  throw new VernierError('IO', found.problem);
+}
+
+function located(
+  config: ConfigFile,
+  path: Path,
+  collection: Collection,
+  reference: string,
+  base: string,
+): string {
+  const found = find(collection, reference, base);
+  return 'path' in found ? found.path : config.fail(path, found.problem);
+}
+
+/** Presets are written under the file's own keys before the schema sees them. */
+function expandPresets(raw: unknown): unknown {
+  if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) return raw;
+  const { residual = {} } = raw as { readonly residual?: unknown };
+  return { ...raw, residual: expandResidual(residual) };
+}
+
+/** Keys that only make sense together. */
+function requireConsistent(
+  { base, residual, demos, success_hold, horizon }: TaskSpec,
+  config: ConfigFile,
+): void {
+  if (residual.min_of > residual.critics) {
+    config.fail(
+      ['residual', 'min_of'],
+      `expected at most residual.critics, ${residual.critics}, received ${residual.min_of}`,
+    );
+  }
+  if (base.kind === 'onnx' && base.file === undefined) {
+    config.fail(['base', 'file'], 'missing key, expected the path of an ONNX file, since base.kind is onnx');
+  }
+  if (base.execute !== undefined && base.execute > base.chunk) {
+    config.fail(['base', 'execute'], `expected at most base.chunk, ${base.chunk}, received ${base.execute}`);
+  }
+  if (demos.attempts !== undefined && demos.attempts < demos.episodes) {
+    config.fail(
+      ['demos', 'attempts'],
+      `expected at least demos.episodes, ${demos.episodes}, received ${demos.attempts}`,
+    );
+  }
+  if (success_hold > horizon) {
+    config.fail(['success_hold'], `expected at most the horizon, ${horizon}, received ${success_hold}`);
+  }
+}
+
+function compileTask(
+  spec: TaskSpec,
+  config: ConfigFile,
+  compiler: ExpressionCompiler,
+  control: ResolvedControl,
+  robot: ResolvedRobot,
+): { program: Program; expert: ResolvedExpert | undefined } {
+  for (const name of Object.keys(spec.signals)) {
+    const path = ['signals', name];
+    compiler.defineSignal(name, config.expression(path), config.keySource(path));
+  }
+  const success = config.expression(['success']);
+  compiler.defineSignal('success', success);
+  const failure = spec.failure === undefined ? undefined : config.expression(['failure']);
+  if (failure) compiler.defineSignal('failure', failure);
+  compiler.outputSignals();
+  outputObservation(spec, config, compiler);
+  outputReward(spec, config, compiler);
+  compiler.output('success', 'success', compiler.condition(success), success);
+  if (failure) compiler.output('failure', 'failure', compiler.condition(failure), failure);
+  const expert = resolveExpert(spec, config, compiler, control, robot);
+  return { program: compiler.finish(), expert };
+}
+
+function outputObservation(spec: TaskSpec, config: ConfigFile, compiler: ExpressionCompiler): void {
+  for (const [i, entry] of spec.observation.entries()) {
+    const path = ['observation', i];
+    const named = typeof entry !== 'string';
+    const source = config.expression(named ? [...path, 'value'] : path);
+    const value = compiler.value(source);
+    const scaled = named ? compiler.scaled(value, entry.scale ?? 1) : value;
+    compiler.output('observation', named ? entry.name : source.text.trim(), scaled, source);
+  }
+}
+
+function outputReward(spec: TaskSpec, config: ConfigFile, compiler: ExpressionCompiler): void {
+  if (spec.reward === 'sparse') return;
+  for (const [i, { name, weight }] of spec.reward.entries()) {
+    const source = config.expression(['reward', i, 'term']);
+    compiler.output('reward', name ?? source.text.trim(), compiler.term(source, weight), source);
+  }
+}
+
+/** Over what is simulated and how it is judged; how it is learned, described and demonstrated is not part of it. */
+function hashTask(
+  spec: TaskSpec,
+  robot: ResolvedRobot,
+  control: ResolvedControl,
+  model: ModelSource,
+): string {
+  const { horizon, randomize, signals, observation, success, success_hold, failure, reward } = spec;
+  const { arm, gripper, end_effector, base, limits } = robot.spec;
+  const content = {
+    task: { horizon, randomize, signals, observation, success, success_hold, failure, reward },
+    robot: { arm, gripper, end_effector, base, limits },
+    control,
+    model: model.hash,
+  };
+  return createHash('sha256').update(canonical(content)).digest('hex');
+}
+
+/** JSON with the keys in order, so that the order in the file does not matter. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) => {
+    if (typeof inner !== 'object' || inner === null || Array.isArray(inner)) return inner;
+    return Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)));
+  });
+}
