@@ -1,0 +1,50 @@
+import type { DemosHeader } from '#data/demos';
+import type { VectorEnv } from '#env/vectorEnv';
+
+/** What learning needs of a batch of environments: the VectorEnv's buffers, stepping and state. */
+export type LearnEnv = Pick<
+  VectorEnv,
+  | 'B'
+  | 'O'
+  | 'A'
+  | 'action'
+  | 'observation'
+  | 'finalObservation'
+  | 'reward'
+  | 'terminated'
+  | 'truncated'
+  | 'success'
+  | 'active'
+  | 'episode'
+  | 'faults'
+  | 'reset'
+  | 'step'
+  | 'stepAsync'
+  | 'getState'
+  | 'setState'
+  | 'close'
+>;
+
+/** A policy that knows the environment's insides and produces demonstrations. */
+export interface ExpertPolicy {
+  /** Starts over in the rows whose mask is 1; everywhere without a mask. */
+  reset(mask?: Uint8Array): void;
+  /** @shape outAction [B,A] */
+  act(outAction: Float32Array): void;
+}
+
+export interface ProblemEnvOptions {
+  readonly environments: number;
+  readonly seed: number;
+  readonly threads?: number;
+}
+
+/** What the learner is given: a task's dimensions and names, and ways to make its environments and expert.
+ * `taskProblem` makes one of a task file. */
+export interface Problem extends DemosHeader {
+  readonly O: number;
+  readonly A: number;
+  readonly horizon: number;
+  makeEnv(options: ProblemEnvOptions): Promise<LearnEnv>;
+  makeExpert(env: LearnEnv, seed: number): ExpertPolicy;
+}
