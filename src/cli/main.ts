@@ -1,15 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { benchCommand } from '#cli/bench';
 import type { CliContext } from '#cli/context';
 import { doctorCommand } from '#cli/doctor';
 import { describeFailure, EXIT } from '#cli/failure';
+import { inspectCommand } from '#cli/inspect';
 import { splitOverrides } from '#cli/overrides';
+import { schemaCommand } from '#cli/schema';
 import { VernierError } from '#core/errors';
 import { packageRoot } from '#native/addon';
 
 /** Commands that read a task file, and so take `--residual.scale=0.2` and the like. */
-const TAKES_OVERRIDES = new Set<string>([]);
+const TAKES_OVERRIDES = new Set(['train', 'eval', 'demos', 'play', 'inspect', 'export']);
 
 function version(): string {
   return (JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string }).version;
@@ -45,7 +48,7 @@ Start here:
         `vernier ${command.name()} reads no task file, so ${flag} means nothing to it`,
       );
     });
-  for (const build of [doctorCommand]) {
+  for (const build of [inspectCommand, benchCommand, schemaCommand, doctorCommand]) {
     root.addCommand(strict(build(context)));
   }
   return root;
