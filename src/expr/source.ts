@@ -24,6 +24,6 @@ export function expressionError(source: ExpressionSource, offset: number, messag
 
 /** `; nearest is "x"`, or nothing when no candidate is near. */
 export function nearestHint(name: string, candidates: readonly string[]): string {
-  const nearest = nearestName(name, candidates);
+  const nearest = name.length < 2 ? undefined : nearestName(name, candidates);
   return nearest === undefined ? '' : `; nearest is "${nearest}"`;
 }

@@ -1,6 +1,10 @@
+import { VernierError } from '#core/errors';
 import type { ModelNames } from '#core/model';
-import type { ModelView } from '#expr/evaluate';
+import { ExpressionCompiler } from '#expr/compile';
+import { decodeProgram, evaluateProgram, type ModelView } from '#expr/evaluate';
 import type { RobotNames } from '#expr/model';
+import type { Program } from '#expr/program';
+import { textSource } from '#expr/source';
 
 /** A small model made up by hand: a two-joint arm with a gripper, a free peg, a fixed table with a site. */
 export const testNames: ModelNames = {
@@ -88,4 +92,57 @@ export function testView(seed = 1): ModelView {
     action: [0.1, -0.2, 0.3],
     command: [0.5, 0.6, 200],
   };
+}
+
+/** Compiles one expression as the only output, with signals by name. */
+export function compileText(
+  text: string,
+  signals: Readonly<Record<string, string>> = {},
+  names: ModelNames = testNames,
+): Program {
+  const compiler = new ExpressionCompiler(names, testRobot);
+  for (const [name, value] of Object.entries(signals)) compiler.defineSignal(name, textSource(value, name));
+  const source = textSource(text);
+  compiler.output('observation', 'x', compiler.value(source), source);
+  return compiler.finish();
+}
+
+export function evaluateProgramText(program: Program, view = testView()): number[] {
+  const out = new Float64Array(program.outputs);
+  evaluateProgram(decodeProgram(program.code, view), view, out);
+  return [...out];
+}
+
+export function evaluateText(text: string, signals: Readonly<Record<string, string>> = {}): number[] {
+  return evaluateProgramText(compileText(text, signals));
+}
+
+/** The model with sensors s0, s1, ... that read `values`, of no known unit. */
+export function sensorModel(values: readonly number[]): {
+  compile: (text: string) => Program;
+  view: ModelView;
+} {
+  const names: ModelNames = {
+    ...testNames,
+    sensor: values.map((_, i) => `s${i}`),
+    sensorType: values.map(() => 'user'),
+    sensorAddress: values.map((_, i) => i),
+    sensorDimension: values.map(() => 1),
+    nsensordata: values.length,
+  };
+  return {
+    compile: (text) => compileText(text, {}, names),
+    view: { ...testView(), nsensordata: values.length, sensordata: values },
+  };
+}
+
+/** The message of the error that compiling raises. */
+export function errorOf(text: string, signals: Readonly<Record<string, string>> = {}): string {
+  try {
+    compileText(text, signals);
+  } catch (error) {
+    if (error instanceof VernierError && error.code === 'EXPRESSION') return error.message;
+    throw error;
+  }
+  throw new Error(`"${text}" compiles`);
 }
