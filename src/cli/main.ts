@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Command } from 'commander';
 import { benchCommand } from '#cli/bench';
 import type { CliContext } from '#cli/context';
@@ -8,15 +6,11 @@ import { describeFailure, EXIT } from '#cli/failure';
 import { inspectCommand } from '#cli/inspect';
 import { splitOverrides } from '#cli/overrides';
 import { schemaCommand } from '#cli/schema';
+import { packageVersion } from '#cli/version';
 import { VernierError } from '#core/errors';
-import { packageRoot } from '#native/addon';
 
 /** Commands that read a task file, and so take `--residual.scale=0.2` and the like. */
 const TAKES_OVERRIDES = new Set(['train', 'eval', 'demos', 'play', 'inspect', 'export']);
-
-function version(): string {
-  return (JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string }).version;
-}
 
 /** What every command does with a mistake on the command line: throw, and point at --help. */
 function strict(command: Command): Command {
@@ -29,7 +23,7 @@ function strict(command: Command): Command {
 function program(context: CliContext): Command {
   const root = strict(new Command('vernier'))
     .description('Train a residual on top of a cloned policy, from one task file.')
-    .version(version(), '-v, --version')
+    .version(packageVersion(), '-v, --version')
     .helpCommand(false)
     .addHelpText(
       'after',
