@@ -7,6 +7,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports["abi"] = Napi::Number::New(env, 1);
 #ifdef VERNIER_PHYSICS
   vernier::registerPhysics(env, exports);
+  vernier::registerExpressions(env, exports);
 #endif
 #ifdef VERNIER_PHYSICS
   vernier::registerRender(env, exports);

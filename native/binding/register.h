@@ -13,6 +13,7 @@ namespace vernier {
 
 void registerEngine(Napi::Env env, Napi::Object exports);
 void registerPhysics(Napi::Env env, Napi::Object exports);
+void registerExpressions(Napi::Env env, Napi::Object exports);
 void registerRender(Napi::Env env, Napi::Object exports);
 
 // Runs `body`; a coded Error becomes a JavaScript error with `code`, anything else code NATIVE.

@@ -17,9 +17,7 @@ constexpr std::int32_t kMaxRegisters = 1 << 20;
 
 enum FrameKind { kBody = 0, kSite = 1, kGeom = 2 };
 
-[[noreturn]] void refuse(const std::string& why) {
-  throw Error("EXPRESSION", "malformed expression program: " + why);
-}
+[[noreturn]] void refuse(const std::string& why) { throw Error("EXPRESSION", "malformed expression program: " + why); }
 
 std::int32_t integer(double word, const char* what) {
   if (!(word >= std::numeric_limits<std::int32_t>::min() && word <= std::numeric_limits<std::int32_t>::max()) ||
@@ -54,7 +52,8 @@ class Checker {
   void read(std::int32_t first, std::int32_t stride, std::int32_t n) const {
     if (stride != 0 && stride != 1) refuse("a stride is neither 0 nor 1");
     const std::int64_t last = static_cast<std::int64_t>(first) + static_cast<std::int64_t>(stride) * (n - 1);
-    if (first < 0 || last >= static_cast<std::int64_t>(written_.size())) refuse("an operand lies outside the registers");
+    if (first < 0 || last >= static_cast<std::int64_t>(written_.size()))
+      refuse("an operand lies outside the registers");
     for (std::int64_t i = first; i <= last; ++i) {
       if (!written_[static_cast<std::size_t>(i)]) refuse("a register is read before it is written");
     }

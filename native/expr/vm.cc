@@ -103,8 +103,7 @@ bool matches(const mjModel& m, int geom, std::int32_t kind, std::int32_t id) {
 bool matches(const mjModel& m, const mjContact& contact, const Instruction& in) {
   if (contact.exclude != 0) return false;
   for (int side = 0; side < 2; ++side) {
-    if (matches(m, contact.geom[side], in.a, in.b) &&
-        (in.c < 0 || matches(m, contact.geom[1 - side], in.c, in.d))) {
+    if (matches(m, contact.geom[side], in.a, in.b) && (in.c < 0 || matches(m, contact.geom[1 - side], in.c, in.d))) {
       return true;
     }
   }

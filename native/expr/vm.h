@@ -13,10 +13,10 @@ namespace vernier::expr {
 struct Frame {
   const mjModel* model;
   const mjData* data;
-  double time;                       // seconds since the episode began
-  double step;                       // control steps since the episode began
-  std::span<const float> action;     // the action in effect, [-1, 1]
-  std::span<const double> command;   // joint command in effect, one per arm joint, then the gripper's control value
+  double time;                      // seconds since the episode began
+  double step;                      // control steps since the episode began
+  std::span<const float> action;    // the action in effect, [-1, 1]
+  std::span<const double> command;  // joint command in effect, one per arm joint, then the gripper's control value
 };
 
 // Allocates nothing. `registers` is scratch of at least program.registers(), `out` has program.outputs() entries.

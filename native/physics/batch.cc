@@ -301,9 +301,15 @@ void Batch::finish(std::size_t i, Worker& worker) {
   }
 }
 
+// Notes a fault and clears what it left in the worker's data: warnings, half a stack.
+void Batch::report(Worker& worker, Fault fault) {
+  worker.faults.push_back(std::move(fault));
+  trapped([&] { mj_resetData(worker.model, worker.data.get()); });
+}
+
 // The episode ends where it was before the step.
 void Batch::fault(std::size_t i, Worker& worker, std::uint32_t step, const char* cause) {
-  worker.faults.push_back({i, episodes_[i], step, cause});
+  report(worker, {i, episodes_[i], step, cause});
   idle(i);
   buffers_.truncated[i] = 1;
   if (spec_.auto_reset) {
@@ -320,9 +326,9 @@ void Batch::resetOne(std::size_t i, Worker& worker, std::uint32_t episode) {
     const char* fatal = trapped([&] { cause = startEpisode(i, worker, next); });
     cause = fatal != nullptr ? fatal : cause;
     if (cause == nullptr) return;
-    worker.faults.push_back({i, next, 0, cause});
+    report(worker, {i, next, 0, cause});
   }
-  worker.failure = "environment " + std::to_string(i) + " cannot start an episode: " + cause;
+  worker.failure = "environment " + std::to_string(i) + " cannot start an episode: " + worker.faults.back().cause;
 }
 
 const char* Batch::startEpisode(std::size_t i, Worker& worker, std::uint32_t episode) {

@@ -84,6 +84,7 @@ class Batch {
   const char* simulate(std::size_t i, Worker& worker, std::span<const float> action);
   void finish(std::size_t i, Worker& worker);
   void fault(std::size_t i, Worker& worker, std::uint32_t step, const char* cause);
+  void report(Worker& worker, Fault fault);
   void resetOne(std::size_t i, Worker& worker, std::uint32_t episode);
   const char* startEpisode(std::size_t i, Worker& worker, std::uint32_t episode);
   const char* observe(std::size_t i, Worker& worker, std::span<const float> action);

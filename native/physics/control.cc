@@ -136,10 +136,9 @@ void Controller::reparameterise(mjModel& model) {
       gain[0] = torque ? 1 : kv;
       bias[2] = torque ? 0 : -kv;
       model.actuator_gaintype[actuator] = mjGAIN_FIXED;
-      model.actuator_biastype[actuator] = torque ? mjBIAS_NONE : mjBIAS_AFFINE;
-      model.actuator_ctrllimited[arm_[i].control] = 0;
-      arm_[i].lo = -mjMAXVAL;
-      arm_[i].hi = mjMAXVAL;
+      model.actuator_biastype[actuator] = mjBIAS_AFFINE;
+      range[0] = arm_[i].lo = -mjMAXVAL;
+      range[1] = arm_[i].hi = mjMAXVAL;
     } else {
       const bool limited = model.actuator_ctrllimited[arm_[i].control] != 0;
       arm_[i].feedforward = kv / kp;

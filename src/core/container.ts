@@ -63,7 +63,10 @@ export function encodeContainer(container: Container): Uint8Array {
   let body = 0;
   for (const [name, { shape, data }] of container.arrays) {
     if (elements(shape) !== data.length)
-      throw new VernierError('SHAPE', `array ${name}: shape [${shape.join(', ')}] does not hold ${data.length} numbers`);
+      throw new VernierError(
+        'SHAPE',
+        `array ${name}: shape [${shape.join(', ')}] does not hold ${data.length} numbers`,
+      );
     entries.push({ name, type: typeOf(data), shape, offset: body });
     body = align(body + data.byteLength);
   }
@@ -143,9 +146,13 @@ export function containerArray<T extends TypeName>(
   if (fits) return array.data as InstanceType<(typeof TYPES)[T]>;
   const found = array === undefined ? 'no such array' : `${typeOf(array.data)} [${array.shape.join(', ')}]`;
   const wanted = shape.map((d) => (d === -1 ? 'any' : d)).join(', ');
-  throw new VernierError(options.code, `${options.label}: ${name}: expected ${type} [${wanted}], found ${found}`, {
-    context: { file: options.label },
-  });
+  throw new VernierError(
+    options.code,
+    `${options.label}: ${name}: expected ${type} [${wanted}], found ${found}`,
+    {
+      context: { file: options.label },
+    },
+  );
 }
 
 /** Writes all of `bytes` or nothing: temporary file, fsync, rename, fsync of the folder.

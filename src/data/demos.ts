@@ -1,4 +1,11 @@
-import { type Container, containerArray, decodeContainer, encodeContainer, readFileBytes, writeFileAtomic } from '#core/container';
+import {
+  type Container,
+  containerArray,
+  decodeContainer,
+  encodeContainer,
+  readFileBytes,
+  writeFileAtomic,
+} from '#core/container';
 import { VernierError } from '#core/errors';
 
 /** Recorded episodes of one task; docs/demos.md describes the file. */
@@ -103,7 +110,9 @@ function checkExpectation(demos: Demos, expected: DemosExpectation, path: string
   if (demos.O !== expected.O) fail(`observations have ${demos.O} numbers, the task has ${expected.O}`);
   if (demos.A !== expected.A) fail(`actions have ${demos.A} numbers, the task has ${expected.A}`);
   if (demos.taskHash !== expected.taskHash)
-    fail(`recorded for another version of the task (hash ${demos.taskHash}, the task has ${expected.taskHash})`);
+    fail(
+      `recorded for another version of the task (hash ${demos.taskHash}, the task has ${expected.taskHash})`,
+    );
 }
 
 function checkDemos(demos: Demos, path: string): void {
@@ -125,21 +134,29 @@ function checkDemos(demos: Demos, path: string): void {
   for (let k = 0, step = 0; k < episodes.length; step += episodes[k]!.length, k++) {
     const length = episodes[k]!.length;
     const bad =
-      firstBad(demos.observation, (step + k) * O, (length + 1) * O) ?? firstBad(demos.action, step * A, length * A);
-    if (bad !== undefined) fail(`episode ${k} holds ${bad.value} (number ${bad.at} of its data): NaN or infinity`);
+      firstBad(demos.observation, (step + k) * O, (length + 1) * O) ??
+      firstBad(demos.action, step * A, length * A);
+    if (bad !== undefined)
+      fail(`episode ${k} holds ${bad.value} (number ${bad.at} of its data): NaN or infinity`);
     const reward = firstBad(demos.reward, step, length);
     if (reward !== undefined) fail(`episode ${k}: the reward of step ${reward.at} is ${reward.value}`);
   }
 }
 
-function firstBad(data: Float32Array, from: number, count: number): { at: number; value: number } | undefined {
+function firstBad(
+  data: Float32Array,
+  from: number,
+  count: number,
+): { at: number; value: number } | undefined {
   for (let i = 0; i < count; i++)
     if (!Number.isFinite(data[from + i]!)) return { at: i, value: data[from + i]! };
   return undefined;
 }
 
 /** Offsets of each episode: its first step, and its first observation. */
-export function episodeOffsets(demos: Demos): readonly { readonly step: number; readonly observation: number }[] {
+export function episodeOffsets(
+  demos: Demos,
+): readonly { readonly step: number; readonly observation: number }[] {
   let step = 0;
   return demos.episodes.map((episode, k) => {
     const offsets = { step, observation: step + k };
@@ -153,7 +170,10 @@ export class EpisodeRecorder {
   readonly #O: number;
   readonly #A: number;
   readonly #open: { observation: number[]; action: number[]; reward: number[] }[];
-  readonly #kept: { readonly episode: Episode; readonly data: { observation: number[]; action: number[]; reward: number[] } }[] = [];
+  readonly #kept: {
+    readonly episode: Episode;
+    readonly data: { observation: number[]; action: number[]; reward: number[] };
+  }[] = [];
 
   constructor(B: number, O: number, A: number) {
     this.#O = O;
@@ -181,7 +201,9 @@ export class EpisodeRecorder {
   /** The kept episodes ordered by (episode, environment), at most `count` of them: the same for any B. */
   build(header: DemosHeader, count: number): Demos {
     const kept = this.#kept
-      .toSorted((a, b) => a.episode.episode - b.episode.episode || a.episode.environment - b.episode.environment)
+      .toSorted(
+        (a, b) => a.episode.episode - b.episode.episode || a.episode.environment - b.episode.environment,
+      )
       .slice(0, count);
     return {
       ...header,

@@ -1,9 +1,9 @@
-import type { ModelNames } from '#core/model';
 import { callFunction } from '#expr/functions';
-import { constantValues, type Graph, type Ref, slice } from '#expr/graph';
-import { allNames, findEntity, type ModelReads } from '#expr/model';
+import { constantValues, type Ref, slice } from '#expr/graph';
+import { allNames, findEntity } from '#expr/model';
 import type { Comparison, Node } from '#expr/parse';
 import { opcode } from '#expr/program';
+import type { Checking, Scope } from '#expr/scope';
 import { type ExpressionSource, expressionError, nearestHint } from '#expr/source';
 import {
   divideUnits,
@@ -18,19 +18,6 @@ import {
 import { describe, type Entity, isNumber, type NumberValue, type Value } from '#expr/values';
 
 /** Type and unit checking of one expression, straight into the graph. */
-
-/** What the names in an expression stand for. */
-export interface Scope {
-  readonly graph: Graph;
-  readonly names: ModelNames;
-  readonly reads: ModelReads;
-  readonly endEffector: Entity | undefined;
-  readonly hasGripper: boolean;
-  /** Names of the signals, for the hint of an unknown name. */
-  signalNames(): readonly string[];
-  /** The value of a signal; `undefined` when there is none of that name. */
-  signal(name: string, source: ExpressionSource, offset: number): Value | undefined;
-}
 
 export const reservedNames = [
   'ee',
@@ -51,7 +38,7 @@ const arithmetic: Readonly<Record<'+' | '-' | '*' | '/', number>> = {
   '/': opcode.divide,
 };
 
-export class Checker {
+export class Checker implements Checking {
   readonly scope: Scope;
   readonly source: ExpressionSource;
 
@@ -90,7 +77,6 @@ export class Checker {
     throw expressionError(this.source, node.start, message);
   }
 
-  /** A number or vector; anything else is an error that says what to write. */
   number(node: Node, what = 'a number or a vector'): NumberValue {
     return this.asNumber(this.check(node), node, what);
   }
@@ -114,7 +100,6 @@ export class Checker {
     return this.fail(node, `expected a condition (true or false), received ${describe(value)}`);
   }
 
-  /** The entity a name stands for, alone or behind a qualifier. */
   entity(node: Node, what: string): Entity {
     const value = this.check(node);
     return value.kind === 'entity'
@@ -122,7 +107,6 @@ export class Checker {
       : this.fail(node, `expected ${what}, received ${describe(value)}`);
   }
 
-  /** Looks a name of the model up. */
   modelName(node: Node, kinds: readonly (keyof Entity)[], what: string): Entity {
     if (node.kind !== 'name') return this.fail(node, `expected ${what}`);
     const found = findEntity(this.scope.names, node.name);
@@ -136,7 +120,6 @@ export class Checker {
     );
   }
 
-  /** The unit both have, or an error at `place`. */
   commonUnit(a: NumberValue, b: NumberValue, place: { readonly start: number }, doing: string): Unit {
     const unit = unify(a.unit, b.unit);
     if (unit !== undefined) return unit;
@@ -146,7 +129,6 @@ export class Checker {
     );
   }
 
-  /** Length of an element-wise result; a scalar goes with any vector where `broadcast` says so. */
   commonLength(
     values: readonly NumberValue[],
     place: { readonly start: number },

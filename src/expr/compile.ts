@@ -1,10 +1,11 @@
 import type { ModelNames } from '#core/model';
-import { Checker, reservedNames, type Scope } from '#expr/check';
+import { Checker, reservedNames } from '#expr/check';
 import { asOrientation, functionNames } from '#expr/functions';
 import { Graph, generateCode, type Ref } from '#expr/graph';
 import { findEntity, ModelReads, modelSizes, type RobotNames } from '#expr/model';
 import { parseExpression } from '#expr/parse';
 import { type GroupName, type NamedSlot, opcode, type Program, type Slot } from '#expr/program';
+import type { Scope } from '#expr/scope';
 import { type ExpressionSource, expressionError } from '#expr/source';
 import { formatUnit, one, type Unit, unify } from '#expr/unit';
 import { describe, describeEntity, isNumber, refsOf, unitOf, type Value } from '#expr/values';

@@ -1,8 +1,8 @@
-import type { Checker } from '#expr/check';
 import type { Ref } from '#expr/graph';
 import { type Frame, frameOf } from '#expr/model';
 import type { Node } from '#expr/parse';
 import { frameKind, opcode } from '#expr/program';
+import type { Checking } from '#expr/scope';
 import { nearestHint } from '#expr/source';
 import { isPlain, metre, multiplyUnits, newton, one, powerUnit, radian, type Unit } from '#expr/unit';
 import {
@@ -23,7 +23,7 @@ interface FunctionRule {
   readonly summary: string;
   readonly least: number;
   readonly most: number;
-  check(checker: Checker, parameters: readonly Node[], call: Call): Value;
+  check(checker: Checking, parameters: readonly Node[], call: Call): Value;
 }
 
 function rule(
@@ -173,7 +173,7 @@ export const functions: ReadonlyMap<string, FunctionRule> = new Map<string, Func
 
 export const functionNames: readonly string[] = [...functions.keys()];
 
-export function callFunction(checker: Checker, call: Call): Value {
+export function callFunction(checker: Checking, call: Call): Value {
   const found = functions.get(call.name);
   if (!found) {
     return checker.fail(call, `unknown function "${call.name}"${nearestHint(call.name, functionNames)}`);
@@ -207,7 +207,12 @@ function qualifier(kind: EntityKind): FunctionRule {
   });
 }
 
-function commonUnit(c: Checker, values: readonly NumberValue[], nodes: readonly Node[], doing: string): Unit {
+function commonUnit(
+  c: Checking,
+  values: readonly NumberValue[],
+  nodes: readonly Node[],
+  doing: string,
+): Unit {
   let common = values[0]!;
   for (const [i, value] of values.entries()) {
     common = { ...common, unit: c.commonUnit(common, value, nodes[i]!, doing) };
@@ -215,7 +220,7 @@ function commonUnit(c: Checker, values: readonly NumberValue[], nodes: readonly 
   return common.unit;
 }
 
-function extremum(c: Checker, parameters: readonly Node[], call: Call, op: number): Value {
+function extremum(c: Checking, parameters: readonly Node[], call: Call, op: number): Value {
   const values = parameters.map((node) => c.number(node));
   const unit = commonUnit(c, values, parameters, 'compare');
   c.commonLength(values, call, true);
@@ -224,7 +229,7 @@ function extremum(c: Checker, parameters: readonly Node[], call: Call, op: numbe
   );
 }
 
-function choose(c: Checker, [condition, yes, no]: readonly Node[], call: Call): Value {
+function choose(c: Checking, [condition, yes, no]: readonly Node[], call: Call): Value {
   const test = c.condition(condition!);
   const [a, b] = [c.check(yes!), c.check(no!)];
   const select = (x: Ref, y: Ref) => c.scope.graph.operation(opcode.select, x.length, [test, x, y]);
@@ -239,19 +244,19 @@ function choose(c: Checker, [condition, yes, no]: readonly Node[], call: Call): 
   return c.fail(no!, `if(): expected both choices of one type, received ${describe(a)} and ${describe(b)}`);
 }
 
-function vector(c: Checker, node: Node, length?: number): NumberValue {
+function vector(c: Checking, node: Node, length?: number): NumberValue {
   const what = length === undefined ? 'a vector' : `a ${length}-vector`;
   const value = c.number(node, what);
   if (value.kind === 'vector' && (length === undefined || value.ref.length === length)) return value;
   return c.fail(node, `expected ${what}, received ${describe(value)}`);
 }
 
-function frameOfValue(c: Checker, value: Value): Frame | undefined {
+function frameOfValue(c: Checking, value: Value): Frame | undefined {
   return value.kind === 'entity' ? frameOf(c.scope.names, value.entity) : undefined;
 }
 
 /** A position: a 3-vector, a pose, or anything with a frame. */
-function position(c: Checker, node: Node): NumberValue {
+function position(c: Checking, node: Node): NumberValue {
   const value = c.check(node);
   const frame = frameOfValue(c, value);
   if (frame) return { kind: 'vector', ref: c.scope.reads.framePosition(frame), unit: metre };
@@ -261,12 +266,12 @@ function position(c: Checker, node: Node): NumberValue {
 }
 
 /** A rotation: a quaternion (four numbers, w first), a pose, or anything with a frame. */
-function orientation(c: Checker, node: Node): Ref {
+function orientation(c: Checking, node: Node): Ref {
   const ref = asOrientation(c, c.check(node));
   return ref ?? c.fail(node, `expected a quaternion, received ${describe(c.check(node))}`);
 }
 
-export function asOrientation(c: Checker, value: Value): Ref | undefined {
+export function asOrientation(c: Checking, value: Value): Ref | undefined {
   const frame = frameOfValue(c, value);
   if (frame) return c.scope.reads.frameQuaternion(frame);
   if (value.kind === 'pose' || value.kind === 'quaternion')
@@ -274,7 +279,7 @@ export function asOrientation(c: Checker, value: Value): Ref | undefined {
   return value.kind === 'vector' && value.ref.length === 4 && isPlain(value.unit) ? value.ref : undefined;
 }
 
-function angle(c: Checker, [a, b]: readonly Node[]): Value {
+function angle(c: Checking, [a, b]: readonly Node[]): Value {
   const [x, y] = [c.check(a!), c.check(b!)];
   const three = (value: Value) => value.kind === 'vector' && value.ref.length === 3;
   const op = three(x) && three(y) ? opcode.vectorAngle : opcode.quaternionAngle;
@@ -285,7 +290,7 @@ function angle(c: Checker, [a, b]: readonly Node[]): Value {
   return { kind: 'scalar', ref: c.scope.graph.operation(op, 1, refs), unit: radian };
 }
 
-function relative(c: Checker, [a, b]: readonly Node[]): Value {
+function relative(c: Checking, [a, b]: readonly Node[]): Value {
   const { graph } = c.scope;
   const [from, to] = [a!, b!].map((node) => {
     const value = c.check(node);
@@ -309,12 +314,12 @@ function relative(c: Checker, [a, b]: readonly Node[]): Value {
 }
 
 /** Both sides as (kind, id, kind, id); -1 stands for anything. */
-function contactSides(c: Checker, parameters: readonly Node[]): number[] {
+function contactSides(c: Checking, parameters: readonly Node[]): number[] {
   const sides = parameters.flatMap((node) => contactSide(c, node));
   return sides.length === 2 ? [...sides, -1, 0] : sides;
 }
 
-function contactSide(c: Checker, node: Node): readonly [number, number] {
+function contactSide(c: Checking, node: Node): readonly [number, number] {
   const entity: Entity = c.entity(node, 'a body or a geom');
   if (entity.body !== undefined) return [frameKind.body, entity.body];
   if (entity.geom !== undefined) return [frameKind.geom, entity.geom];

@@ -2,7 +2,19 @@ import type { Draws } from '#core/draws';
 import type { PhiloxStream } from '#core/philox';
 import type { Replay, SampledBatch } from '#data/replay';
 import { type CompileOptions, compile, indexInputOf, type Program, type Stage } from '#nn/compile';
-import { add, clamp, input, mean, min, mul, type ParameterBlock, square, stopGradient, sub, type Tensor } from '#nn/graph';
+import {
+  add,
+  clamp,
+  input,
+  mean,
+  min,
+  mul,
+  type ParameterBlock,
+  square,
+  stopGradient,
+  sub,
+  type Tensor,
+} from '#nn/graph';
 import { adamW, polyak, type Update } from '#nn/optimizer';
 import {
   type ActorKind,
@@ -10,11 +22,11 @@ import {
   actorNetwork,
   type CriticNetwork,
   criticNetwork,
+  criticValue,
   type NormalisedSituation,
   normaliseAction,
   normaliseSituation,
   type TrainedActor,
-  valueOf,
 } from '#policy/networks';
 import type { Normaliser } from '#policy/normaliser';
 import type { ResidualSpec } from '#spec/learningSchema';
@@ -61,12 +73,20 @@ export interface Algorithm {
     parts: AgentParts,
     s: NormalisedSituation,
     noise: Tensor,
-  ): { readonly loss: Tensor; readonly outputs: Readonly<Record<string, Tensor>>; readonly updates: readonly Update[] };
+  ): {
+    readonly loss: Tensor;
+    readonly outputs: Readonly<Record<string, Tensor>>;
+    readonly updates: readonly Update[];
+  };
   /** Named outputs of the acting program, for `explore`. @shape noise [B,A] standard normal */
   actOutputs(parts: AgentParts, s: NormalisedSituation, noise: Tensor): Readonly<Record<string, Tensor>>;
   /** The residual to execute, exploration included, from the acting program's outputs.
    * @shape noise [B,A] standard normal; uniform [B]; outResidual [B,A] normalised */
-  explore(outputs: Readonly<Record<string, Float32Array>>, draws: ExplorationDraws, outResidual: Float32Array): void;
+  explore(
+    outputs: Readonly<Record<string, Float32Array>>,
+    draws: ExplorationDraws,
+    outResidual: Float32Array,
+  ): void;
 }
 
 export interface ExplorationDraws {
@@ -120,7 +140,11 @@ export class Agent {
       phase: input('phase', [B, 1]),
       base: input('base', [B, A]),
     };
-    const outputs = algorithm.actOutputs(parts, normaliseSituation(situation, normaliser), input('noise', [B, A]));
+    const outputs = algorithm.actOutputs(
+      parts,
+      normaliseSituation(situation, normaliser),
+      input('noise', [B, A]),
+    );
     this.#act = compile({ name: 'act', outputs }, options.compile);
     this.#actOutputs = this.#act.outputs as Readonly<Record<string, Float32Array>>;
     this.#draws = { noise: new Float32Array(B * A), uniform: new Float32Array(B) };
@@ -129,7 +153,13 @@ export class Agent {
 
   /** Writes `residual` for the environments' present situations.
    * @shape observation [B,O], phase [B], base [B,A] */
-  explore(observation: Float32Array, phase: Float32Array, base: Float32Array, draws: Draws, scale: number): void {
+  explore(
+    observation: Float32Array,
+    phase: Float32Array,
+    base: Float32Array,
+    draws: Draws,
+    scale: number,
+  ): void {
     const { noise, uniform } = this.#draws;
     draws.normals(noise);
     draws.uniforms(uniform);
@@ -168,7 +198,9 @@ export class Agent {
 
   /** Numbers of the last update of that kind, by name. */
   report(withActor: boolean): Readonly<Record<string, Float32Array>> {
-    return (withActor ? this.#both : this.#criticOnly).program.outputs as Readonly<Record<string, Float32Array>>;
+    return (withActor ? this.#both : this.#criticOnly).program.outputs as Readonly<
+      Record<string, Float32Array>
+    >;
   }
 
   /** What a policy needs to act with the present parameters: live, not a copy. */
@@ -205,7 +237,10 @@ function buildParts(options: AgentOptions, kind: ActorKind): AgentParts {
     { kind, O, A, hidden: settings.actor_hidden ?? hidden, layerNorm, chunkPhase },
     rng,
   );
-  const critic = criticNetwork({ O, A, hidden, layerNorm, heads, seesBase: kind === 'residual' && chunkPhase }, rng);
+  const critic = criticNetwork(
+    { O, A, hidden, layerNorm, heads, seesBase: kind === 'residual' && chunkPhase },
+    rng,
+  );
   const actorTarget = actor.block.clone('actorTarget');
   const criticTarget = critic.block.clone('criticTarget');
   const members = input('members', [settings.min_of], 'i32');
@@ -216,8 +251,8 @@ function buildParts(options: AgentOptions, kind: ActorKind): AgentParts {
     critic,
     criticTarget,
     scale: input('scale', [1]),
-    value: (s, action) => valueOf(critic, s, action),
-    targetValue: (s, action) => min(valueOf(critic, s, action, { block: criticTarget, members }), 0),
+    value: (s, action) => criticValue(critic, s, action),
+    targetValue: (s, action) => min(criticValue(critic, s, action, { block: criticTarget, members }), 0),
   };
 }
 
@@ -264,7 +299,11 @@ function actorStage(parts: AgentParts, algorithm: Algorithm): Stage {
   const { options, actor, actorTarget } = parts;
   const { settings, normaliser, A } = options;
   const now = normaliseSituation(batchInputs(options), normaliser);
-  const { loss, outputs, updates } = algorithm.actorLoss(parts, now, input('actorNoise', [settings.batch, A]));
+  const { loss, outputs, updates } = algorithm.actorLoss(
+    parts,
+    now,
+    input('actorNoise', [settings.batch, A]),
+  );
   const update = adamW({
     block: actor.block,
     loss,

@@ -82,7 +82,8 @@ export class StateCollector {
 export function partOf(checkpoint: Checkpoint, part: string): Record<string, ContainerData> {
   const prefix = `${part}.`;
   const found: Record<string, ContainerData> = {};
-  for (const [name, data] of checkpoint.arrays) if (name.startsWith(prefix)) found[name.slice(prefix.length)] = data;
+  for (const [name, data] of checkpoint.arrays)
+    if (name.startsWith(prefix)) found[name.slice(prefix.length)] = data;
   return found;
 }
 

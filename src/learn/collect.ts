@@ -26,7 +26,10 @@ export interface Collected {
 /** Runs the expert, one episode in every environment per round, until enough are kept. Rounds are complete, so
  * quick episodes are not over-represented.
  * @throws VernierError DATA when the attempts run out first */
-export async function collectDemos(problem: Problem, options: CollectOptions): Promise<Collected | undefined> {
+export async function collectDemos(
+  problem: Problem,
+  options: CollectOptions,
+): Promise<Collected | undefined> {
   const { settings } = options;
   const wanted = settings.episodes;
   const attempts = settings.attempts ?? 10 * wanted;
@@ -84,7 +87,12 @@ export async function collectDemos(problem: Problem, options: CollectOptions): P
 }
 
 function outcome(
-  env: { readonly episode: Uint32Array; readonly terminated: Uint8Array; readonly truncated: Uint8Array; readonly success: Uint8Array },
+  env: {
+    readonly episode: Uint32Array;
+    readonly terminated: Uint8Array;
+    readonly truncated: Uint8Array;
+    readonly success: Uint8Array;
+  },
   row: number,
   seed: number,
 ) {
@@ -100,9 +108,13 @@ function outcome(
 }
 
 function tooFew(task: string, kept: number, wanted: number, tried: number): never {
-  throw new VernierError('DATA', `${task}: the expert succeeded in ${kept} of ${tried} episodes, ${wanted} are wanted`, {
-    hint: 'make the expert better or less noisy, raise demos.attempts, or set demos.successful_only=false',
-  });
+  throw new VernierError(
+    'DATA',
+    `${task}: the expert succeeded in ${kept} of ${tried} episodes, ${wanted} are wanted`,
+    {
+      hint: 'make the expert better or less noisy, raise demos.attempts, or set demos.successful_only=false',
+    },
+  );
 }
 
 /** Demonstrations as replay transitions. The base, one row, is asked at every observation of a demonstration, the

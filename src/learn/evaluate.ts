@@ -26,7 +26,11 @@ export interface Evaluation {
 
 /** Runs a policy for a fixed set of episodes: the same initial states for every policy under one seed and B.
  * Rows that have done their share stop being stepped. */
-export async function evaluate(env: LearnEnv, policy: Policy, options: EvaluationOptions): Promise<Evaluation> {
+export async function evaluate(
+  env: LearnEnv,
+  policy: Policy,
+  options: EvaluationOptions,
+): Promise<Evaluation> {
   const { B } = env;
   const { episodes, seed, signal } = options;
   const perEpisode = new Uint8Array(episodes);

@@ -1,6 +1,6 @@
-import { add, clamp, mean, min, mul, neg, sigmoid, sub, type Tensor } from '#nn/graph';
 import type { AgentParts, Algorithm } from '#learn/agent';
-import { clipAction, type NormalisedSituation, valueOf, wholeAction } from '#policy/networks';
+import { add, clamp, mean, min, mul, neg, sigmoid, sub, type Tensor } from '#nn/graph';
+import { clipAction, criticValue, type NormalisedSituation, wholeAction } from '#policy/networks';
 import type { ResidualSpec } from '#spec/learningSchema';
 
 /** Chooses between the base's action and its own instead of adding: the critic decides, softly while exploring.
@@ -51,5 +51,5 @@ function clip(parts: AgentParts, action: Tensor): Tensor {
 
 /** The least of all target critics. @shape result [B,1] */
 function judge(parts: AgentParts, s: NormalisedSituation, action: Tensor): Tensor {
-  return min(valueOf(parts.critic, s, action, { block: parts.criticTarget }), 0);
+  return min(criticValue(parts.critic, s, action, { block: parts.criticTarget }), 0);
 }

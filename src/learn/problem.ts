@@ -45,6 +45,8 @@ export interface Problem extends DemosHeader {
   readonly O: number;
   readonly A: number;
   readonly horizon: number;
+  /** What the actions mean, for a bundle: the control mode and its scales. */
+  readonly control: Readonly<Record<string, unknown>>;
   makeEnv(options: ProblemEnvOptions): Promise<LearnEnv>;
   makeExpert(env: LearnEnv, seed: number): ExpertPolicy;
 }

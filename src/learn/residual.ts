@@ -1,5 +1,5 @@
-import { add, clamp, mean, mul, square, sub, type Tensor } from '#nn/graph';
 import type { AgentParts, Algorithm, ExplorationDraws } from '#learn/agent';
+import { add, clamp, mean, mul, square, sub, type Tensor } from '#nn/graph';
 import { clipAction, type NormalisedSituation, residualOf } from '#policy/networks';
 import type { ResidualSpec } from '#spec/learningSchema';
 

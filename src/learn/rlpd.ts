@@ -1,8 +1,22 @@
 import type { PhiloxStream } from '#core/philox';
-import { add, exp, mean, mul, neg, ParameterBlock, softplus, square, stopGradient, sub, sum, type Tensor, tanh } from '#nn/graph';
+import type { AgentParts, Algorithm } from '#learn/agent';
+import {
+  add,
+  exp,
+  mean,
+  mul,
+  neg,
+  ParameterBlock,
+  softplus,
+  square,
+  stopGradient,
+  sub,
+  sum,
+  type Tensor,
+  tanh,
+} from '#nn/graph';
 import { filled } from '#nn/initializers';
 import { adamW } from '#nn/optimizer';
-import type { AgentParts, Algorithm } from '#learn/agent';
 import { gaussianOf, type NormalisedSituation } from '#policy/networks';
 import type { ResidualSpec } from '#spec/learningSchema';
 

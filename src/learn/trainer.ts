@@ -5,7 +5,7 @@ import { PhiloxStream } from '#core/philox';
 import { Replay, type StepBatch } from '#data/replay';
 import { Agent } from '#learn/agent';
 import { algorithmOf } from '#learn/algorithms';
-import { type Checkpoint, partOf, restoreInto, StateCollector } from '#learn/checkpoint';
+import { type Checkpoint, partOf, restoreInto, type StateCollector } from '#learn/checkpoint';
 import type { LearnEnv } from '#learn/problem';
 import type { CompileOptions } from '#nn/compile';
 import { compose } from '#policy/compose';

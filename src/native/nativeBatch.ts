@@ -2,13 +2,7 @@ import { type ErrorCode, VernierError } from '#core/errors';
 import type { ModelNames, ModelSource } from '#core/model';
 import { requireAddon } from '#native/addon';
 import { allocateBuffers } from '#native/buffers';
-import type {
-  BatchBuffers,
-  EnvFault,
-  EnvScene,
-  PhysicsBatch,
-  ResetOptions,
-} from '#native/physicsBatch';
+import type { BatchBuffers, EnvFault, EnvScene, PhysicsBatch, ResetOptions } from '#native/physicsBatch';
 import { actionLength, type PhysicsSpec } from '#native/physicsSpec';
 
 /** The addon's physics; native/binding/physics has the other side. */

@@ -32,7 +32,12 @@ export function chunkOutput(network: Network, observation: Tensor, normaliser: N
 
 /** H actions in the task's units, clipped to [-1, 1].
  * @shape result [B,H*A] */
-export function chunkActions(network: Network, observation: Tensor, normaliser: Normaliser, H: number): Tensor {
+export function chunkActions(
+  network: Network,
+  observation: Tensor,
+  normaliser: Normaliser,
+  H: number,
+): Tensor {
   const tiled = (values: Float32Array): Tensor =>
     constant(Float32Array.from({ length: H * values.length }, (_, i) => values[i % values.length]!));
   const normalised = chunkOutput(network, observation, normaliser);
@@ -53,7 +58,13 @@ export class ChunkPolicy implements BasePolicy {
   readonly #observation: Float32Array;
   readonly #actions: Float32Array;
 
-  constructor(B: number, spec: ChunkSpec, network: Network, normaliser: Normaliser, options?: CompileOptions) {
+  constructor(
+    B: number,
+    spec: ChunkSpec,
+    network: Network,
+    normaliser: Normaliser,
+    options?: CompileOptions,
+  ) {
     const { O, A, chunk, execute } = spec;
     this.B = B;
     this.O = O;

@@ -152,7 +152,7 @@ export function criticNetwork(spec: CriticSpec, rng: PhiloxStream): CriticNetwor
 }
 
 /** @shape action [B,A] normalised; result [E,B,1], or [k,B,1] with k members chosen */
-export function valueOf(
+export function criticValue(
   critic: CriticNetwork,
   s: NormalisedSituation,
   action: Tensor,
@@ -180,6 +180,7 @@ export function greedyResidual(
   if (actor.spec.kind === 'gaussian') return mul(sub(tanh(gaussianOf(actor, s).mean), s.base), scale);
   if (!judge) throw new VernierError('STATE', 'a choosing actor needs its critic');
   const own = clipAction(wholeAction(actor, s), normaliser);
-  const value = (action: Tensor): Tensor => min(valueOf(judge.critic, s, action, { block: judge.block }), 0);
+  const value = (action: Tensor): Tensor =>
+    min(criticValue(judge.critic, s, action, { block: judge.block }), 0);
   return where(greaterEqual(value(s.base), value(own)), constant(0), mul(sub(own, s.base), scale));
 }

@@ -92,7 +92,13 @@ function meanAndStd(rows: Float32Array, width: number): { mean: Float32Array; st
   return { mean, std };
 }
 
-/** The arrays of a normaliser by name, for files; `normaliserFromArrays` is the inverse. */
-export function normaliserArrays(normaliser: Normaliser): Record<keyof Normaliser, Float32Array> {
-  return { ...normaliser };
+/** The same observations, actions left as they are. */
+export function actionsUnscaled(normaliser: Normaliser): Normaliser {
+  const A = normaliser.actionHalf.length;
+  return withLimits(
+    normaliser.observationMean,
+    normaliser.observationStd,
+    new Float32Array(A),
+    new Float32Array(A).fill(1),
+  );
 }

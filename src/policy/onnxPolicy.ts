@@ -26,10 +26,14 @@ async function loadRuntime(): Promise<Ort> {
   try {
     return (await import(PACKAGE)) as Ort;
   } catch (cause) {
-    throw new VernierError('BACKEND', `a base policy from an ONNX file needs ${PACKAGE}, which is not installed`, {
-      hint: `npm install ${PACKAGE}`,
-      cause,
-    });
+    throw new VernierError(
+      'BACKEND',
+      `a base policy from an ONNX file needs ${PACKAGE}, which is not installed`,
+      {
+        hint: `npm install ${PACKAGE}`,
+        cause,
+      },
+    );
   }
 }
 
@@ -83,7 +87,9 @@ export class OnnxPolicy implements BasePolicy {
         cause,
       });
     };
-    const session = await ort.InferenceSession.create(model).catch((cause: Error) => fail(cause.message, cause));
+    const session = await ort.InferenceSession.create(model).catch((cause: Error) =>
+      fail(cause.message, cause),
+    );
     if (session.inputNames.length !== 1)
       fail(`the model has ${session.inputNames.length} inputs (${session.inputNames.join(', ')})`);
     const zeros = new ort.Tensor('float32', new Float32Array(B * O), [B, O]);

@@ -63,7 +63,19 @@ export class KinematicPegEnv implements LearnEnv {
     const draw = new PhiloxStream(this.#seed, 1, row, this.episode[row]!);
     const uniform = (half: number): number => half * (2 * draw.uniform() - 1);
     this.#state.set(
-      [uniform(0.1), uniform(0.1), 0.12, 0, 0, 0, uniform(0.1), uniform(0.1), uniform(0.0015), uniform(0.0015), 0],
+      [
+        uniform(0.1),
+        uniform(0.1),
+        0.12,
+        0,
+        0,
+        0,
+        uniform(0.1),
+        uniform(0.1),
+        uniform(0.0015),
+        uniform(0.0015),
+        0,
+      ],
       row * STATE,
     );
     this.#observe(row, this.observation);
@@ -72,7 +84,18 @@ export class KinematicPegEnv implements LearnEnv {
   #observe(row: number, out: Float32Array): void {
     const [x, y, z, vx, vy, vz, hx, hy] = this.#state.subarray(row * STATE, (row + 1) * STATE);
     out.set(
-      [x! * 10, y! * 10, z! * 10, hx! * 10, hy! * 10, (x! - hx!) * 50, (y! - hy!) * 50, vx! * 20, vy! * 20, vz! * 20],
+      [
+        x! * 10,
+        y! * 10,
+        z! * 10,
+        hx! * 10,
+        hy! * 10,
+        (x! - hx!) * 50,
+        (y! - hy!) * 50,
+        vx! * 20,
+        vy! * 20,
+        vz! * 20,
+      ],
       row * O,
     );
   }
@@ -177,7 +200,9 @@ export function kinematicPeg(options: { horizon?: number; noise?: number } = {})
     O,
     A,
     horizon,
-    makeEnv: async ({ environments, seed }: ProblemEnvOptions) => new KinematicPegEnv(environments, seed, horizon),
+    control: { mode: 'kinematic', unit: UNIT },
+    makeEnv: async ({ environments, seed }: ProblemEnvOptions) =>
+      new KinematicPegEnv(environments, seed, horizon),
     makeExpert: (env, seed) => new KinematicPegExpert(env as KinematicPegEnv, seed, options.noise ?? 0.1),
   };
 }

@@ -1,0 +1,106 @@
+import {
+  type ContainerArray,
+  containerArray,
+  decodeContainer,
+  encodeContainer,
+  readFileBytes,
+  writeFileAtomic,
+} from '#core/container';
+import { VernierError } from '#core/errors';
+import { PhiloxStream } from '#core/philox';
+import type { Demos } from '#data/demos';
+import { type BcProgress, chunkSpecOf, cloneBase } from '#learn/bc';
+import type { CompileOptions } from '#nn/compile';
+import type { BaseModel } from '#policy/bundle';
+import { chunkNetwork } from '#policy/chunkPolicy';
+import { fitNormaliser, type Normaliser } from '#policy/normaliser';
+import type { BaseSpec } from '#spec/learningSchema';
+
+/** The run's base policy: cloned, read from an ONNX file, or none to speak of. */
+
+export interface BaseStageOptions {
+  readonly settings: BaseSpec;
+  readonly demos: Demos;
+  /** Where a cloned base is kept. */
+  readonly file: string;
+  readonly compile: CompileOptions;
+  readonly report: (progress: BcProgress) => void;
+  readonly stop: () => boolean;
+}
+
+/** The base, cloned now or found in the file from before; undefined where `stop` ended the cloning. */
+export async function prepareBase(options: BaseStageOptions): Promise<BaseModel | undefined> {
+  const { settings } = options;
+  switch (settings.kind) {
+    case 'zero':
+      return { kind: 'zero' };
+    case 'random':
+      return { kind: 'random', seed: settings.seed };
+    case 'onnx': {
+      if (settings.file === undefined)
+        throw new VernierError('SPEC', 'base.kind is onnx, but base.file does not name a model');
+      const { file: label, execute } = settings;
+      const model = readFileBytes(label, 'base.file names the ONNX model, relative to the task file');
+      return { kind: 'onnx', model, label, ...(execute === undefined ? {} : { execute }) };
+    }
+    case 'chunk':
+      return cloneChunkBase(options);
+    default:
+      return settings.kind satisfies never;
+  }
+}
+
+async function cloneChunkBase(options: BaseStageOptions): Promise<BaseModel | undefined> {
+  const { settings, demos, compile, report, stop } = options;
+  const normaliser = fitNormaliser(demos.observation, demos.O, demos.action, demos.A, {
+    scale: 0,
+    rangeFloor: settings.action_range_floor,
+    stdFloor: settings.state_std_floor,
+  });
+  const network = await cloneBase({ demos, normaliser, settings, compile, report, stop });
+  if (!network) return undefined;
+  const base: Extract<BaseModel, { kind: 'chunk' }> = {
+    kind: 'chunk',
+    spec: chunkSpecOf(settings, demos.O, demos.A),
+    network,
+    normaliser,
+  };
+  saveBase(options.file, base);
+  return base;
+}
+
+const KIND = 'base';
+const VERSION = 1;
+
+/** Keeps a cloned base so that a resumed run does not clone it again. */
+function saveBase(path: string, base: Extract<BaseModel, { kind: 'chunk' }>): void {
+  const arrays = new Map<string, ContainerArray>();
+  for (const [name, data] of Object.entries(base.normaliser) as [string, Float32Array][])
+    arrays.set(name, { shape: [data.length], data });
+  const { values } = base.network.block;
+  arrays.set('values', { shape: [values.length], data: values });
+  writeFileAtomic(path, encodeContainer({ kind: KIND, version: VERSION, meta: { spec: base.spec }, arrays }));
+}
+
+/** Reads what cloning kept. */
+export function loadBase(path: string, settings: BaseSpec, O: number, A: number): BaseModel {
+  const options = { kind: KIND, version: VERSION, code: 'CHECKPOINT', label: path } as const;
+  const container = decodeContainer(readFileBytes(path), options);
+  const spec = chunkSpecOf(settings, O, A);
+  if (JSON.stringify(container.meta['spec']) !== JSON.stringify(spec))
+    throw new VernierError('CHECKPOINT', `${path}: the base was cloned with other settings`, {
+      hint: 'use another run folder, or delete this one',
+    });
+  const f32 = (name: string): Float32Array => containerArray(container, name, 'f32', [-1], options);
+  const network = chunkNetwork(spec, new PhiloxStream(0));
+  network.block.values.set(f32('values'));
+  const normaliser: Normaliser = {
+    observationMean: f32('observationMean'),
+    observationStd: f32('observationStd'),
+    actionCenter: f32('actionCenter'),
+    actionHalf: f32('actionHalf'),
+    actionLower: f32('actionLower'),
+    actionUpper: f32('actionUpper'),
+  };
+  return { kind: 'chunk', spec, network, normaliser };
+}

@@ -1,0 +1,43 @@
+import { createHash } from 'node:crypto';
+import { VernierError } from '#core/errors';
+import { Expert } from '#env/expert';
+import { makeEnv } from '#env/makeEnv';
+import type { VectorEnv } from '#env/vectorEnv';
+import type { LearnEnv, Problem } from '#learn/problem';
+import type { ResolvedTask } from '#spec/resolved';
+
+/** A task file as the learner sees it. */
+export function taskProblem(task: ResolvedTask): Problem {
+  // The expert reads way-points out of the environment, so it must get the very object that makeEnv made.
+  const made = new WeakMap<LearnEnv, VectorEnv>();
+  return {
+    task: task.name,
+    taskHash: task.hash,
+    robotHash: createHash('sha256').update(JSON.stringify(task.robot.spec)).digest('hex'),
+    controlPeriod: task.control.period,
+    observationFields: task.program.observationNames.map(({ name, length, unit }) => ({
+      name,
+      length,
+      unit,
+    })),
+    actionNames: task.actionNames,
+    O: task.observationLength,
+    A: task.actionLength,
+    horizon: task.horizon,
+    control: { ...task.control },
+    makeEnv: async (options) => {
+      const env = await makeEnv(task, options);
+      made.set(env, env);
+      return env;
+    },
+    makeExpert: (env, seed) => {
+      const own = made.get(env);
+      if (!own) throw new VernierError('STATE', `the environment was not made for ${task.name}`);
+      if (!task.expert)
+        throw new VernierError('DATA', `${task.file}: the task has no expert and demos.file names no file`, {
+          hint: 'add an expert section, or set demos.file to recorded demonstrations',
+        });
+      return new Expert(task, own, seed);
+    },
+  };
+}

@@ -1,0 +1,608 @@
+import type { ContainerData } from '#core/container';
+import { VernierError } from '#core/errors';
+import { type Demos, loadDemos, saveDemos } from '#data/demos';
+import type { Replay } from '#data/replay';
+import { loadBase, prepareBase } from '#learn/baseStage';
+import {
+  type LoadedCheckpoint,
+  loadLatestCheckpoint,
+  partOf,
+  restoreInto,
+  StateCollector,
+  writeCheckpoint,
+} from '#learn/checkpoint';
+import { collectDemos, labelDemos } from '#learn/collect';
+import { type Evaluation, evaluate, evaluatePair, type PairedEvaluation } from '#learn/evaluate';
+import { type PhaseName, type Score, scoreOf, type TrainEvent } from '#learn/events';
+import type { LearnEnv, Problem } from '#learn/problem';
+import type { RunDirectory } from '#learn/runDirectory';
+import type { PairedComparison } from '#learn/statistics';
+import { taskProblem } from '#learn/taskProblem';
+import { Trainer } from '#learn/trainer';
+import type { Backend, CompileOptions } from '#nn/compile';
+import { type BaseModel, makeBase, saveBundle } from '#policy/bundle';
+import { actionsUnscaled, fitNormaliser, type Normaliser } from '#policy/normaliser';
+import { ResidualPolicy } from '#policy/residualPolicy';
+import type { BaseSpec, DemosSpec, EvaluationSpec, ResidualSpec } from '#spec/learningSchema';
+import type { ResolvedTask } from '#spec/resolved';
+
+/** A whole training run: demonstrations, base, online learning, evaluation, bundle. It resumes from whatever its
+ * folder holds, and a resumed run ends with the same bits as one that was never stopped. */
+
+export interface RunConfig {
+  readonly demos: DemosSpec;
+  readonly base: BaseSpec;
+  readonly residual: ResidualSpec;
+  readonly evaluation: EvaluationSpec;
+  /** Training engine; native where it is built, when left out. */
+  readonly backend?: Backend;
+}
+
+export interface TrainResult {
+  /** false where the run was interrupted: run again to go on. */
+  readonly finished: boolean;
+  readonly environmentSteps: number;
+  readonly base?: Score;
+  /** The shipped policy; the base's own score where the gate fell back. */
+  readonly policy?: Score;
+  /** Base against what was learned, first = base, also where the gate fell back. */
+  readonly paired?: PairedComparison;
+  readonly shipped?: 'base' | 'policy';
+  readonly bundle?: string;
+  /** Seconds of this call. */
+  readonly seconds: number;
+}
+
+export type Report = (event: TrainEvent) => void;
+
+/** The settings a task file gives. */
+export function runConfig(task: ResolvedTask): RunConfig {
+  const { demos, base, residual, evaluation } = task.spec;
+  return { demos, base, residual, evaluation };
+}
+
+/** Trains a task in a run folder, going on where the folder's last run stopped.
+ * @throws VernierError: every expected trouble, with its cause and what to do */
+export async function train(
+  task: ResolvedTask,
+  config: RunConfig,
+  run: RunDirectory,
+  report: Report,
+  signal: AbortSignal,
+): Promise<TrainResult> {
+  return trainProblem(taskProblem(task), config, run, report, signal);
+}
+
+/** The same for anything that offers environments and an expert. */
+export async function trainProblem(
+  problem: Problem,
+  config: RunConfig,
+  run: RunDirectory,
+  report: Report,
+  signal: AbortSignal,
+): Promise<TrainResult> {
+  const training = new TrainingRun(problem, config, run, report, signal);
+  try {
+    return await training.go();
+  } finally {
+    training.close();
+  }
+}
+
+/** Settings that may differ between a run and its continuation. */
+const FREE = [
+  'steps',
+  'threads',
+  'learner_thread',
+  'evaluate_every',
+  'evaluate_episodes',
+  'checkpoint_every',
+  'stop_at',
+];
+const PROGRESS_MS = 1000;
+const YIELD_MS = 50;
+/** Offset of the seed of the evaluations that steer the run: never the episodes that are reported. */
+const SELECTION_SEED = 500_000;
+
+class TrainingRun {
+  readonly #problem: Problem;
+  readonly #config: RunConfig;
+  readonly #run: RunDirectory;
+  readonly #report: Report;
+  readonly #signal: AbortSignal;
+  readonly #compile: CompileOptions;
+  readonly #started = performance.now();
+  readonly #closers: (() => void)[] = [];
+  #best: Best | undefined;
+
+  constructor(problem: Problem, config: RunConfig, run: RunDirectory, report: Report, signal: AbortSignal) {
+    this.#problem = problem;
+    this.#config = config;
+    this.#run = run;
+    this.#report = report;
+    this.#signal = signal;
+    this.#compile = config.backend === undefined ? {} : { backend: config.backend };
+  }
+
+  close(): void {
+    for (const close of this.#closers.reverse()) close();
+  }
+
+  get #seconds(): number {
+    return (performance.now() - this.#started) / 1000;
+  }
+
+  #tell(event: TrainEvent): void {
+    this.#run.log(event, Math.round(this.#seconds * 1000) / 1000);
+    this.#report(event);
+  }
+
+  #phase(phase: PhaseName, environmentSteps = 0): void {
+    this.#tell({ kind: 'phase', phase, environmentSteps });
+  }
+
+  #interrupted(environmentSteps: number): TrainResult {
+    return { finished: false, environmentSteps, seconds: this.#seconds };
+  }
+
+  async go(): Promise<TrainResult> {
+    this.#checkConfig();
+    const checkpoint = loadLatestCheckpoint(this.#run.path);
+    if (checkpoint) this.#checkCheckpoint(checkpoint);
+    const demos = await this.#demos();
+    if (!demos) return this.#interrupted(0);
+    const base = await this.#base(demos);
+    if (!base) return this.#interrupted(0);
+    return this.#learn(demos, base, checkpoint);
+  }
+
+  /** A run folder belongs to one task and one set of settings. */
+  #checkConfig(): void {
+    const { residual, ...rest } = this.#config;
+    const fixed = Object.fromEntries(Object.entries(residual).filter(([key]) => !FREE.includes(key)));
+    const wanted = { task: this.#problem.taskHash, ...rest, residual: fixed };
+    const saved = { ...wanted, residual };
+    if (!this.#run.has('config.json')) {
+      this.#run.writeJson('config.json', saved);
+      return;
+    }
+    const found = this.#run.readJson('config.json') as typeof saved;
+    const differing = firstDifference({ ...wanted, evaluation: undefined }, found, '');
+    if (differing === undefined) {
+      this.#run.writeJson('config.json', saved);
+      return;
+    }
+    throw new VernierError(
+      'CHECKPOINT',
+      `${this.#run.path}: the run there was started with other settings: ${differing}`,
+      { hint: 'name another run folder, or delete this one to start afresh' },
+    );
+  }
+
+  #checkCheckpoint(checkpoint: LoadedCheckpoint): void {
+    this.#run.truncateMetrics(checkpoint.meta['metricsBytes'] as number);
+    for (const text of checkpoint.skipped)
+      this.#tell({ kind: 'note', text: `skipped a checkpoint: ${text}` });
+    if (checkpoint.meta['taskHash'] === this.#problem.taskHash) return;
+    throw new VernierError('CHECKPOINT', `${checkpoint.path}: made for another version of the task`, {
+      hint: 'name another run folder',
+    });
+  }
+
+  async #demos(): Promise<Demos | undefined> {
+    const { taskHash, O, A } = this.#problem;
+    const { settings, expectation } = { settings: this.#config.demos, expectation: { taskHash, O, A } };
+    if (settings.file !== undefined) return loadDemos(settings.file, expectation);
+    const file = this.#run.file('demos.vrn');
+    if (this.#run.has('demos.vrn')) return loadDemos(file, expectation);
+    this.#phase('demos');
+    const wanted = settings.episodes;
+    const collected = await collectDemos(this.#problem, {
+      settings,
+      ...this.#threads,
+      report: (kept, tried) => this.#tell({ kind: 'demos', kept, wanted, tried }),
+      stop: () => this.#signal.aborted,
+    });
+    if (!collected) return undefined;
+    saveDemos(file, collected.demos);
+    return collected.demos;
+  }
+
+  async #base(demos: Demos): Promise<BaseModel | undefined> {
+    const settings = this.#config.base;
+    const file = this.#run.file('base.vrn');
+    if (settings.kind === 'chunk' && this.#run.has('base.vrn'))
+      return loadBase(file, settings, this.#problem.O, this.#problem.A);
+    this.#phase('base');
+    return prepareBase({
+      settings,
+      demos,
+      file,
+      compile: this.#compile,
+      report: ({ step, steps: total, loss, validation }) =>
+        this.#tell({ kind: 'bc', step, total, loss, validation }),
+      stop: () => this.#signal.aborted,
+    });
+  }
+
+  get #threads(): { threads?: number } {
+    const { threads } = this.#config.residual;
+    return threads === undefined ? {} : { threads };
+  }
+
+  #normaliser(demos: Demos): Normaliser {
+    const { base, residual } = this.#config;
+    const fitted = fitNormaliser(demos.observation, demos.O, demos.action, demos.A, {
+      scale: residual.scale,
+      rangeFloor: base.action_range_floor,
+      stdFloor: base.state_std_floor,
+    });
+    // Only a residual is measured by what the demonstrations did; whole actions use the task's full range.
+    return residual.algorithm === 'residual' ? fitted : actionsUnscaled(fitted);
+  }
+
+  async #makeEnv(environments: number, seed: number): Promise<LearnEnv> {
+    const env = await this.#problem.makeEnv({ environments, seed, ...this.#threads });
+    this.#closers.push(() => env.close());
+    return env;
+  }
+
+  async #learn(
+    demos: Demos,
+    base: BaseModel,
+    checkpoint: LoadedCheckpoint | undefined,
+  ): Promise<TrainResult> {
+    const { residual: settings, evaluation } = this.#config;
+    // The baseline without a base starts from rest.
+    const used: BaseModel = settings.algorithm === 'rlpd' ? { kind: 'zero' } : base;
+    const normaliser = this.#normaliser(demos);
+    const env = await this.#makeEnv(settings.environments, settings.seed);
+    const evaluationRows = Math.min(evaluation.environments, evaluation.episodes);
+    const evaluationEnv = await this.#makeEnv(evaluationRows, evaluation.seed);
+    const policies = await this.#policies(used, base, env.B, evaluationRows);
+    const trainer = new Trainer({
+      env,
+      base: policies.acting,
+      normaliser,
+      demos: await this.#labelled(demos, used),
+      settings,
+      compile: this.#compile,
+    });
+    const learned = new ResidualPolicy(
+      policies.corrected,
+      trainer.agent.trained(),
+      normaliser,
+      settings.scale,
+      this.#compile,
+    );
+    this.#closers.push(
+      () => trainer.close(),
+      () => learned.close(),
+    );
+    const stage: Stage = {
+      trainer,
+      learned,
+      alone: policies.alone,
+      env: evaluationEnv,
+      base,
+      used,
+      normaliser,
+    };
+    if (checkpoint) this.#restore(trainer, checkpoint);
+    else {
+      await this.#evaluateBase(stage);
+      if (this.#signal.aborted) return this.#interrupted(0);
+      await trainer.begin();
+    }
+    if (!(await this.#online(stage))) return this.#interrupted(trainer.counters.environmentSteps);
+    return this.#finish(stage);
+  }
+
+  async #policies(used: BaseModel, base: BaseModel, B: number, rows: number) {
+    const { O, A } = this.#problem;
+    const make = async (model: BaseModel, n: number) => {
+      const policy = await makeBase(model, { B: n, O, A }, this.#compile);
+      this.#closers.push(() => policy.close());
+      return policy;
+    };
+    return { acting: await make(used, B), corrected: await make(used, rows), alone: await make(base, rows) };
+  }
+
+  async #labelled(demos: Demos, base: BaseModel): Promise<Replay | undefined> {
+    const { n_step: nStep, gamma, demo_fraction } = this.#config.residual;
+    if (demo_fraction === 0) return undefined;
+    const { O, A } = this.#problem;
+    const policy = await makeBase(base, { B: 1, O, A }, this.#compile);
+    try {
+      return await labelDemos(demos, policy, { nStep, gamma });
+    } finally {
+      policy.close();
+    }
+  }
+
+  /** Steps and updates to the end, or until the run is stopped: then false. */
+  async #online(stage: Stage): Promise<boolean> {
+    const { trainer } = stage;
+    const { residual: settings } = this.#config;
+    const { counters } = trainer;
+    const due = (every: number): number => (Math.floor(counters.environmentSteps / every) + 1) * every;
+    let nextEvaluation = due(settings.evaluate_every);
+    let nextCheckpoint = due(settings.checkpoint_every);
+    let phase: PhaseName | undefined;
+    const progress = new Progress(trainer, settings.steps);
+    let yielded = performance.now();
+    while (!trainer.finished) {
+      if (trainer.phase !== phase) {
+        phase = trainer.phase;
+        this.#phase(phase, counters.environmentSteps);
+      }
+      await trainer.advance();
+      const now = performance.now();
+      if (now - yielded > YIELD_MS) {
+        await new Promise((resume) => setImmediate(resume));
+        yielded = now;
+      }
+      if (progress.due(now)) this.#tell(progress.event(now, phase));
+      if (this.#signal.aborted) {
+        this.#checkpoint(trainer);
+        return false;
+      }
+      if (counters.environmentSteps >= nextEvaluation) {
+        nextEvaluation = due(settings.evaluate_every);
+        const evaluation = await this.#evaluateLearned(stage);
+        if (evaluation === undefined) {
+          this.#checkpoint(trainer);
+          return false;
+        }
+        progress.pause(performance.now());
+        if (settings.stop_at !== undefined && evaluation.rate >= settings.stop_at) {
+          this.#tell({ kind: 'note', text: `stopped early: the evaluation reached ${evaluation.rate}` });
+          break;
+        }
+      }
+      if (counters.environmentSteps >= nextCheckpoint) {
+        nextCheckpoint = due(settings.checkpoint_every);
+        this.#checkpoint(trainer);
+      }
+    }
+    this.#tell(progress.event(performance.now(), phase ?? 'online'));
+    this.#checkpoint(trainer);
+    return true;
+  }
+
+  get #selection(): { episodes: number; seed: number; signal: AbortSignal } {
+    const { residual, evaluation } = this.#config;
+    return {
+      episodes: residual.evaluate_episodes,
+      seed: evaluation.seed + SELECTION_SEED,
+      signal: this.#signal,
+    };
+  }
+
+  async #evaluateBase({ env, alone }: Stage): Promise<void> {
+    const result = await this.#unlessStopped(evaluate(env, alone, this.#selection));
+    if (result) this.#tell({ kind: 'evaluation', what: 'base', environmentSteps: 0, score: scoreOf(result) });
+  }
+
+  async #evaluateLearned({ env, learned, trainer }: Stage): Promise<Evaluation | undefined> {
+    learned.scale = trainer.scale;
+    const result = await this.#unlessStopped(evaluate(env, learned, this.#selection));
+    if (!result) return undefined;
+    const { environmentSteps } = trainer.counters;
+    this.#tell({ kind: 'evaluation', what: 'policy', environmentSteps, score: scoreOf(result) });
+    if (this.#best === undefined || result.successes >= this.#best.successes)
+      this.#best = { successes: result.successes, scale: trainer.scale, values: actingValues(trainer) };
+    return result;
+  }
+
+  /** The result, or undefined where the evaluation gave way to an interruption. */
+  async #unlessStopped<T>(pending: Promise<T>): Promise<T | undefined> {
+    try {
+      return await pending;
+    } catch (error) {
+      if (this.#signal.aborted) return undefined;
+      throw error;
+    }
+  }
+
+  /** Ships the best evaluated policy, unless the base does better on the reported episodes: then the base. */
+  async #finish(stage: Stage): Promise<TrainResult> {
+    const { trainer, learned, alone, env } = stage;
+    const { environmentSteps } = trainer.counters;
+    this.#phase('final evaluation', environmentSteps);
+    // The live blocks keep the run's own last values, for a continuation; the best ones go in for the evaluation.
+    const last = actingValues(trainer);
+    const scale = this.#best?.scale ?? trainer.scale;
+    setActingValues(trainer, this.#best?.values ?? last);
+    learned.scale = scale;
+    const { episodes, seed } = this.#config.evaluation;
+    const pair = await this.#unlessStopped(
+      evaluatePair(env, alone, learned, { episodes, seed, signal: this.#signal }),
+    );
+    if (!pair) {
+      setActingValues(trainer, last);
+      return this.#interrupted(environmentSteps);
+    }
+    const shipped = pair.policy.successes >= pair.base.successes ? 'policy' : 'base';
+    const { result, base, score } = this.#result(stage, pair, shipped);
+    this.#tell({
+      kind: 'evaluation',
+      what: 'final',
+      environmentSteps,
+      score,
+      base,
+      paired: pair.paired,
+    });
+    if (shipped === 'base')
+      this.#tell({
+        kind: 'note',
+        text:
+          `the evaluation gate fell back to the base: learned ${pair.policy.successes} of ${episodes}, ` +
+          `base ${pair.base.successes}; the bundle has residual scale 0`,
+      });
+    this.#saveBundle(stage, shipped === 'policy' ? scale : 0, result);
+    this.#run.writeJson('result.json', result);
+    setActingValues(trainer, last);
+    this.#phase('done', environmentSteps);
+    return result;
+  }
+
+  #result({ trainer }: Stage, pair: PairedEvaluation, shipped: 'base' | 'policy') {
+    const base = scoreOf(pair.base);
+    const score = scoreOf(pair.policy);
+    const result: TrainResult = {
+      finished: true,
+      environmentSteps: trainer.counters.environmentSteps,
+      base,
+      policy: shipped === 'policy' ? score : base,
+      paired: pair.paired,
+      shipped,
+      bundle: this.#run.file('policy.vrn'),
+      seconds: this.#seconds,
+    };
+    return { result, base, score };
+  }
+
+  #saveBundle({ trainer, base, used, normaliser }: Stage, scale: number, result: TrainResult): void {
+    const { task, taskHash, robotHash, controlPeriod, observationFields, actionNames, control } =
+      this.#problem;
+    const { O, A } = this.#problem;
+    saveBundle(this.#run.file('policy.vrn'), {
+      ...{ task, taskHash, robotHash, controlPeriod, observationFields, actionNames, control, O, A, scale },
+      base: scale === 0 ? base : used,
+      normaliser,
+      trained: scale === 0 ? undefined : trainer.agent.trained(),
+      made: {
+        algorithm: this.#config.residual.algorithm,
+        environmentSteps: result.environmentSteps,
+        base: result.base,
+        policy: result.policy,
+        shipped: result.shipped,
+      },
+    });
+  }
+
+  #checkpoint(trainer: Trainer): void {
+    const { environmentSteps } = trainer.counters;
+    const collector = new StateCollector();
+    const state = trainer.save(collector);
+    if (this.#best) collector.add('best', this.#best.values);
+    const { taskHash } = this.#problem;
+    const best = this.#best && { successes: this.#best.successes, scale: this.#best.scale };
+    const meta = { taskHash, ...state, best, metricsBytes: this.#run.metricsBytes };
+    const path = writeCheckpoint(this.#run.path, environmentSteps, { meta, arrays: collector.arrays });
+    this.#tell({ kind: 'checkpoint', environmentSteps, path });
+  }
+
+  #restore(trainer: Trainer, checkpoint: LoadedCheckpoint): void {
+    trainer.restore(checkpoint);
+    const best = checkpoint.meta['best'] as { successes: number; scale: number } | undefined;
+    if (best) this.#best = { ...best, values: partOf(checkpoint, 'best') };
+    const { environmentSteps } = trainer.counters;
+    this.#tell({
+      kind: 'note',
+      text: `resumed at ${environmentSteps} environment steps from ${checkpoint.path}`,
+    });
+  }
+}
+
+interface Stage {
+  readonly trainer: Trainer;
+  readonly learned: ResidualPolicy;
+  /** The base alone, in the evaluation's rows. */
+  readonly alone: ResidualPolicy['base'];
+  readonly env: LearnEnv;
+  readonly base: BaseModel;
+  /** The base the learner builds on: `base`, or none. */
+  readonly used: BaseModel;
+  readonly normaliser: Normaliser;
+}
+
+interface Best {
+  readonly successes: number;
+  readonly scale: number;
+  readonly values: Readonly<Record<string, ContainerData>>;
+}
+
+/** The live parameters that acting reads. */
+function actingBlocks(trainer: Trainer): Record<string, ContainerData> {
+  const { actor, judge } = trainer.agent.trained();
+  return { actor: actor.block.values, ...(judge ? { judge: judge.block.values } : {}) };
+}
+
+function actingValues(trainer: Trainer): Record<string, ContainerData> {
+  return Object.fromEntries(
+    Object.entries(actingBlocks(trainer)).map(([name, values]) => [name, values.slice()]),
+  );
+}
+
+function setActingValues(trainer: Trainer, values: Readonly<Record<string, ContainerData>>): void {
+  restoreInto(actingBlocks(trainer), values, 'best');
+}
+
+/** Rates between progress events. */
+class Progress {
+  readonly #trainer: Trainer;
+  readonly #total: number;
+  #at = performance.now();
+  #steps: number;
+  #updates: number;
+
+  constructor(trainer: Trainer, total: number) {
+    this.#trainer = trainer;
+    this.#total = total;
+    this.#steps = trainer.counters.environmentSteps;
+    this.#updates = trainer.counters.criticUpdates;
+  }
+
+  due(now: number): boolean {
+    return now - this.#at >= PROGRESS_MS;
+  }
+
+  /** Leaves the time of an evaluation out of the rates. */
+  pause(now: number): void {
+    this.#start(now);
+  }
+
+  #start(now: number): void {
+    this.#at = now;
+    this.#steps = this.#trainer.counters.environmentSteps;
+    this.#updates = this.#trainer.counters.criticUpdates;
+  }
+
+  event(now: number, phase: PhaseName): TrainEvent {
+    const { counters, recent } = this.#trainer;
+    const seconds = Math.max(1e-3, (now - this.#at) / 1000);
+    const stepsPerSecond = (counters.environmentSteps - this.#steps) / seconds;
+    const event: TrainEvent = {
+      kind: 'progress',
+      phase,
+      environmentSteps: counters.environmentSteps,
+      total: this.#total,
+      updates: counters.criticUpdates,
+      stepsPerSecond,
+      updatesPerSecond: (counters.criticUpdates - this.#updates) / seconds,
+      success: recent.length === 0 ? undefined : recent.reduce((a, b) => a + b, 0) / recent.length,
+      eta: stepsPerSecond > 0 ? (this.#total - counters.environmentSteps) / stepsPerSecond : undefined,
+      losses: this.#trainer.takeAverages(),
+    };
+    this.#start(now);
+    return event;
+  }
+}
+
+/** The path of the first key whose values differ, with both; keys that are undefined in `wanted` are not compared. */
+function firstDifference(wanted: unknown, found: unknown, path: string): string | undefined {
+  if (typeof wanted === 'object' && wanted !== null && !Array.isArray(wanted)) {
+    for (const [key, value] of Object.entries(wanted)) {
+      if (value === undefined) continue;
+      const inner =
+        typeof found === 'object' && found !== null ? (found as Record<string, unknown>)[key] : undefined;
+      const difference = firstDifference(value, inner, path === '' ? key : `${path}.${key}`);
+      if (difference !== undefined) return difference;
+    }
+    return undefined;
+  }
+  const [a, b] = [JSON.stringify(wanted), JSON.stringify(found)];
+  return a === b ? undefined : `${path} was ${b}, now it is ${a}`;
+}

@@ -1,0 +1,436 @@
+import { VernierError } from '#core/errors';
+import { actionLength, type ControlSpec, type EndEffectorSpec } from '#native/physicsSpec';
+import {
+  conjugate,
+  fromRotationVector,
+  matrixToQuat,
+  multiplyQuat,
+  rotate,
+  toRotationVector,
+} from '#native/wasm/quaternion';
+import type { Simulation } from '#native/wasm/simulation';
+
+/** The twin of native/physics/control.cc: control modes and differential inverse kinematics. */
+
+const ITERATIONS = 3;
+const CONVERGED = 1e-7;
+const LEASH = 0.1;
+const DEFAULT_VELOCITY_GAIN = 0.1;
+const UNLIMITED = 1e10;
+const HINGE = 3;
+const SLIDE = 2;
+
+interface Joint {
+  readonly id: number;
+  readonly qpos: number;
+  readonly control: number;
+  readonly gear: number;
+  readonly hinge: boolean;
+  readonly movesEndEffector: boolean;
+  /** kv / kp: seconds by which a servo's reference must lead. */
+  readonly feedforward: number;
+  readonly lo: number;
+  readonly hi: number;
+}
+
+export class Controller {
+  readonly commandLength: number;
+  readonly #spec: ControlSpec;
+  readonly #sim: Simulation;
+  readonly #substeps: number;
+  readonly #period: number;
+  readonly #arm: readonly Joint[];
+  readonly #gripperControls: readonly number[];
+  readonly #servo: boolean;
+  readonly #listed: readonly boolean[];
+  readonly #homePosition = new Float64Array(3);
+  readonly #homeRotation = new Float64Array(4);
+
+  readonly #start: Float64Array;
+  readonly #target: Float64Array;
+  readonly #measured: Float64Array;
+  readonly #jacobian: Float64Array;
+  readonly #shift: Float64Array;
+  readonly #locked: Uint8Array;
+  readonly #goalPosition = new Float64Array(3);
+  readonly #goalRotation = new Float64Array(4);
+  readonly #error = new Float64Array(6);
+  readonly #normal = new Float64Array(36);
+  readonly #solution = new Float64Array(6);
+  #gripper = 0;
+
+  /** Re-parameterises the arm's actuators for the mode. @throws PHYSICS if they cannot do it */
+  constructor(spec: ControlSpec, sim: Simulation, substeps: number) {
+    this.#spec = spec;
+    this.#sim = sim;
+    this.#substeps = substeps;
+    this.#period = substeps * sim.model.opt.timestep;
+    this.#servo = spec.mode !== 'torque' && spec.mode !== 'joint_velocity';
+    if (spec.mode === 'end_effector_delta' && !spec.endEffector) {
+      throw new VernierError('PHYSICS', "end_effector_delta needs the end effector's site");
+    }
+    this.#listed = [0, 1, 2, 3, 4, 5].map((axis) => spec.endEffector?.axes.includes(axis) ?? false);
+    this.#arm = spec.arm.joints.map((_, i) => this.#prepare(i));
+    this.#gripperControls = (spec.gripper?.actuators ?? []).map((id) => sim.actuator_ctrladr[id]!);
+    const n = this.#arm.length;
+    this.commandLength = n + (this.#gripperControls.length > 0 ? 1 : 0);
+    this.#start = new Float64Array(n);
+    this.#target = new Float64Array(n);
+    this.#measured = new Float64Array(n);
+    this.#jacobian = new Float64Array(6 * n);
+    this.#shift = new Float64Array(n);
+    this.#locked = new Uint8Array(n);
+  }
+
+  #prepare(i: number): Joint {
+    const { arm, mode, endEffector } = this.#spec;
+    const sim = this.#sim;
+    const id = arm.joints[i]!;
+    const actuator = arm.actuators[i]!;
+    const type = sim.jnt_type[id]!;
+    if (type !== HINGE && type !== SLIDE) {
+      throw new VernierError('PHYSICS', `the arm joint number ${id} is neither hinge nor slide`);
+    }
+    const control = sim.actuator_ctrladr[actuator]!;
+    let movesEndEffector = false;
+    if (mode === 'end_effector_delta') {
+      for (let body = sim.site_bodyid[endEffector!.site]!; body > 0; body = sim.body_parentid[body]!) {
+        movesEndEffector ||= body === sim.jnt_bodyid[id];
+      }
+    }
+    const { lo, hi, feedforward } = this.#reparameterise(actuator, control);
+    const { position } = arm;
+    if (mode === 'joint_position' && !Number.isFinite(position[i]![1] - position[i]![0])) {
+      throw new VernierError('PHYSICS', `joint_position needs position limits, and joint ${id} has none`);
+    }
+    const gear = sim.actuator_gear[6 * actuator]!;
+    const qpos = sim.jnt_qposadr[id]!;
+    return { id, qpos, control, gear, hinge: type === HINGE, movesEndEffector, feedforward, lo, hi };
+  }
+
+  #reparameterise(actuator: number, control: number): { lo: number; hi: number; feedforward: number } {
+    const { mode } = this.#spec;
+    const sim = this.#sim;
+    const { mjNGAIN, mjNBIAS, mjtGain, mjtBias, mjtDyn } = sim.mujoco;
+    const gain = sim.actuator_gainprm.subarray(actuator * mjNGAIN, (actuator + 1) * mjNGAIN);
+    const bias = sim.actuator_biasprm.subarray(actuator * mjNBIAS, (actuator + 1) * mjNBIAS);
+    const servo =
+      sim.actuator_gaintype[actuator] === mjtGain.mjGAIN_FIXED.value &&
+      sim.actuator_biastype[actuator] === mjtBias.mjBIAS_AFFINE.value &&
+      gain[0]! > 0 &&
+      Math.abs(gain[0]! + bias[1]!) <= 1e-9 * gain[0]!;
+    if (sim.actuator_dyntype[actuator] !== mjtDyn.mjDYN_NONE.value) {
+      throw new VernierError('PHYSICS', `the arm actuator number ${actuator} has activation dynamics`);
+    }
+    if (mode !== 'torque' && !servo) {
+      throw new VernierError(
+        'PHYSICS',
+        `the arm actuator number ${actuator} is no position servo (gain kp, bias 0 -kp -kv); only the torque mode can drive it`,
+      );
+    }
+    const kp = servo ? gain[0]! : 0;
+    const kv = servo ? -bias[2]! : 0;
+    if (this.#servo) {
+      const [lo, hi] = [sim.actuator_ctrlrange[2 * control]!, sim.actuator_ctrlrange[2 * control + 1]!];
+      const limited = lo < hi;
+      return { lo: limited ? lo : -UNLIMITED, hi: limited ? hi : UNLIMITED, feedforward: kv / kp };
+    }
+    const velocityGain = kv > 0 ? kv : DEFAULT_VELOCITY_GAIN * kp;
+    gain.fill(0);
+    bias.fill(0);
+    gain[0] = mode === 'torque' ? 1 : velocityGain;
+    bias[2] = mode === 'torque' ? 0 : -velocityGain;
+    sim.actuator_gaintype[actuator] = mjtGain.mjGAIN_FIXED.value;
+    sim.actuator_biastype[actuator] = mjtBias.mjBIAS_AFFINE.value;
+    sim.actuator_ctrlrange[2 * control] = -UNLIMITED;
+    sim.actuator_ctrlrange[2 * control + 1] = UNLIMITED;
+    return { lo: -UNLIMITED, hi: UNLIMITED, feedforward: 0 };
+  }
+
+  /** The action that asks for nothing. */
+  neutralAction(out: Float32Array): void {
+    const { arm, mode, gripper } = this.#spec;
+    out.fill(0);
+    if (mode === 'joint_position') {
+      arm.position.forEach(([lo, hi], i) => {
+        out[i] = (2 * (arm.home[i]! - lo)) / (hi - lo) - 1;
+      });
+    }
+    if (gripper?.inAction) out[actionLength(this.#spec) - 1] = 1;
+  }
+
+  /** Joint positions at rest. */
+  home(): void {
+    const { arm, gripper } = this.#spec;
+    const { qpos, jnt_qposadr } = this.#sim;
+    this.#arm.forEach((joint, i) => {
+      qpos[joint.qpos] = arm.home[i]!;
+    });
+    gripper?.home.forEach((q, i) => {
+      qpos[jnt_qposadr[gripper.joints[i]!]!] = q;
+    });
+  }
+
+  /** Controls that hold the present joint positions; they become the command. */
+  hold(command: Float64Array): void {
+    const { qpos, ctrl } = this.#sim;
+    this.#arm.forEach((joint, i) => {
+      command[i] = this.#servo ? qpos[joint.qpos]! : 0;
+      ctrl[joint.control] = clamp(joint.gear * command[i]!, joint.lo, joint.hi);
+    });
+    const open = this.#spec.gripper?.open ?? 0;
+    for (const control of this.#gripperControls) ctrl[control] = open;
+    if (this.#gripperControls.length > 0) command[this.#arm.length] = open;
+  }
+
+  /** Measures the rest pose that unlisted axes hold, with the data at home and its kinematics done. */
+  rememberHome(): void {
+    const site = this.#spec.endEffector?.site;
+    if (site === undefined) return;
+    this.#homePosition.set(this.#sim.site_xpos.subarray(3 * site, 3 * site + 3));
+    matrixToQuat(this.#homeRotation, this.#sim.site_xmat, 9 * site);
+  }
+
+  /** Plans one control step; `command` holds the previous command and receives the new one. */
+  begin(action: Float32Array, command: Float64Array): void {
+    const { arm, mode, goal, gripper } = this.#spec;
+    for (let i = 0; i < this.#arm.length; i++) {
+      const q = this.#sim.qpos[this.#arm[i]!.qpos]!;
+      const [lo, hi] = arm.position[i]!;
+      this.#start[i] = goal === 'commanded' ? clamp(command[i]!, q - LEASH, q + LEASH) : q;
+      const scaled = action[i]! * arm.scale[i]!;
+      if (mode === 'joint_position') this.#target[i] = lo + 0.5 * (action[i]! + 1) * (hi - lo);
+      else if (mode === 'joint_delta') this.#target[i] = clamp(this.#start[i]! + scaled, lo, hi);
+      else if (mode === 'end_effector_delta') this.#target[i] = this.#start[i]!;
+      else this.#target[i] = scaled;
+    }
+    if (mode === 'end_effector_delta') this.#inverseKinematics(this.#spec.endEffector!, action);
+    if (this.#servo) this.#limitSpeed();
+    command.set(this.#target);
+    if (gripper && this.#gripperControls.length > 0) {
+      const opening = gripper.inAction ? 0.5 * (action[action.length - 1]! + 1) : 1;
+      this.#gripper = gripper.closed + opening * (gripper.open - gripper.closed);
+      command[this.#arm.length] = this.#gripper;
+    }
+  }
+
+  /** Controls of substep k. */
+  apply(k: number): void {
+    const { ctrl } = this.#sim;
+    for (let i = 0; i < this.#arm.length; i++) {
+      const joint = this.#arm[i]!;
+      let reference = this.#target[i]!;
+      if (this.#servo) {
+        const motion = this.#target[i]! - this.#start[i]!;
+        reference = this.#start[i]! + motion * ((k + 1) / this.#substeps + joint.feedforward / this.#period);
+      }
+      const control = this.#spec.mode === 'torque' ? reference / joint.gear : reference * joint.gear;
+      ctrl[joint.control] = clamp(control, joint.lo, joint.hi);
+    }
+    for (const control of this.#gripperControls) ctrl[control] = this.#gripper;
+  }
+
+  #limitSpeed(): void {
+    let share = 1;
+    for (let i = 0; i < this.#arm.length; i++) {
+      const motion = Math.abs(this.#target[i]! - this.#start[i]!);
+      const most = this.#spec.arm.velocity[i]! * this.#period;
+      if (motion > most) share = Math.min(share, most / motion);
+    }
+    if (share === 1) return;
+    for (let i = 0; i < this.#arm.length; i++) {
+      this.#target[i] = this.#start[i]! + share * (this.#target[i]! - this.#start[i]!);
+    }
+  }
+
+  #inverseKinematics(end: EndEffectorSpec, action: Float32Array): void {
+    const sim = this.#sim;
+    this.#arm.forEach((joint, i) => {
+      this.#measured[i] = sim.qpos[joint.qpos]!;
+      sim.qpos[joint.qpos] = this.#start[i]!;
+    });
+    sim.mujoco.mj_kinematics(sim.model, sim.data);
+    this.#targetPose(end, action);
+    for (let iteration = 0; iteration < ITERATIONS; iteration++) {
+      if (iteration > 0) {
+        this.#arm.forEach((joint, i) => {
+          sim.qpos[joint.qpos] = this.#target[i]!;
+        });
+        sim.mujoco.mj_kinematics(sim.model, sim.data);
+      }
+      const size = this.#poseError(end);
+      if (iteration > 0 && size < CONVERGED) break;
+      this.#fillJacobian(end);
+      this.#dampedStep(end, iteration === 0 ? end.nullspace : 0);
+      for (let i = 0; i < this.#arm.length; i++) this.#target[i]! += this.#shift[i]!;
+    }
+    this.#arm.forEach((joint, i) => {
+      sim.qpos[joint.qpos] = this.#measured[i]!;
+    });
+  }
+
+  #targetPose(end: EndEffectorSpec, action: Float32Array): void {
+    const sim = this.#sim;
+    const base = sim.xquat.slice(4 * end.base, 4 * end.base + 4);
+    const inverse = new Float64Array(4);
+    conjugate(inverse, base);
+    const offset = new Float64Array(3);
+    const turn = new Float64Array(3);
+    for (let k = 0; k < 3; k++) offset[k] = sim.site_xpos[3 * end.site + k]! - this.#homePosition[k]!;
+    rotate(offset, inverse);
+    for (let k = 0; k < 3; k++) if (!this.#listed[k]) offset[k] = 0;
+    end.axes.forEach((axis, i) => {
+      if (axis < 3) offset[axis]! += action[i]! * end.translation;
+      else turn[axis - 3] = action[i]! * end.rotation;
+    });
+    rotate(offset, base);
+    for (let k = 0; k < 3; k++) this.#goalPosition[k] = this.#homePosition[k]! + offset[k]!;
+
+    const here = new Float64Array(4);
+    const home = new Float64Array(4);
+    const relative = new Float64Array(4);
+    const scratch = new Float64Array(4);
+    const kept = new Float64Array(4);
+    const step = new Float64Array(4);
+    matrixToQuat(scratch, sim.site_xmat, 9 * end.site);
+    multiplyQuat(here, inverse, scratch);
+    multiplyQuat(home, inverse, this.#homeRotation);
+    conjugate(scratch, home);
+    multiplyQuat(relative, here, scratch);
+    keepListed(kept, relative, this.#listed);
+    fromRotationVector(step, turn);
+    multiplyQuat(scratch, step, kept);
+    multiplyQuat(relative, scratch, home);
+    multiplyQuat(this.#goalRotation, base, relative);
+  }
+
+  /** Weighted pose error in world axes; returns its largest entry. */
+  #poseError(end: EndEffectorSpec): number {
+    const sim = this.#sim;
+    const here = new Float64Array(4);
+    const inverse = new Float64Array(4);
+    const difference = new Float64Array(4);
+    for (let k = 0; k < 3; k++) this.#error[k] = this.#goalPosition[k]! - sim.site_xpos[3 * end.site + k]!;
+    matrixToQuat(here, sim.site_xmat, 9 * end.site);
+    conjugate(inverse, here);
+    multiplyQuat(difference, this.#goalRotation, inverse);
+    toRotationVector(this.#error, 3, difference);
+    let size = 0;
+    for (let k = 0; k < 6; k++) {
+      this.#error[k]! *= end.weights[k]!;
+      size = Math.max(size, Math.abs(this.#error[k]!));
+    }
+    return size;
+  }
+
+  #fillJacobian(end: EndEffectorSpec): void {
+    const { site_xpos, xaxis, xanchor } = this.#sim;
+    const site = 3 * end.site;
+    this.#jacobian.fill(0);
+    this.#arm.forEach((joint, i) => {
+      if (!joint.movesEndEffector) return;
+      const column = this.#jacobian.subarray(6 * i, 6 * i + 6);
+      const at = 3 * joint.id;
+      const [ax, ay, az] = [xaxis[at]!, xaxis[at + 1]!, xaxis[at + 2]!];
+      if (joint.hinge) {
+        const x = site_xpos[site]! - xanchor[at]!;
+        const y = site_xpos[site + 1]! - xanchor[at + 1]!;
+        const z = site_xpos[site + 2]! - xanchor[at + 2]!;
+        column[0] = ay * z - az * y;
+        column[1] = az * x - ax * z;
+        column[2] = ax * y - ay * x;
+        column[3] = ax;
+        column[4] = ay;
+        column[5] = az;
+      } else {
+        column[0] = ax;
+        column[1] = ay;
+        column[2] = az;
+      }
+      for (let k = 0; k < 6; k++) column[k]! *= end.weights[k]!;
+    });
+  }
+
+  /** shift = z + A' (A A' + damping^2)^-1 (error - A z), with z the pull towards home; a joint that would pass its
+   * limit stops there, and the others make up for it. */
+  #dampedStep(end: EndEffectorSpec, pull: number): void {
+    const { arm } = this.#spec;
+    const n = this.#arm.length;
+    const m = this.#normal;
+    const y = this.#solution;
+    this.#locked.fill(0);
+    for (let pass = 0; pass <= n; pass++) {
+      m.fill(0);
+      for (let k = 0; k < 6; k++) {
+        y[k] = this.#error[k]!;
+        m[7 * k] = end.damping * end.damping;
+      }
+      for (let i = 0; i < n; i++) {
+        const given = this.#locked[i] ? this.#shift[i]! : pull * (arm.home[i]! - this.#target[i]!);
+        for (let k = 0; k < 6; k++) {
+          const a = this.#jacobian[6 * i + k]!;
+          y[k]! -= a * given;
+          if (this.#locked[i]) continue;
+          for (let l = 0; l <= k; l++) m[6 * k + l]! += a * this.#jacobian[6 * i + l]!;
+        }
+      }
+      choleskySolve(m, y);
+      let violated = false;
+      for (let i = 0; i < n; i++) {
+        if (this.#locked[i]) continue;
+        let shift = pull * (arm.home[i]! - this.#target[i]!);
+        for (let k = 0; k < 6; k++) shift += this.#jacobian[6 * i + k]! * y[k]!;
+        const [lo, hi] = arm.position[i]!;
+        const limited = clamp(this.#target[i]! + shift, lo, hi) - this.#target[i]!;
+        if (limited !== shift) {
+          this.#locked[i] = 1;
+          violated = true;
+        }
+        this.#shift[i] = limited;
+      }
+      if (!violated) break;
+    }
+  }
+}
+
+/** The part of a rotation that lies about the listed axes (entries 3 to 5 of `listed`). */
+function keepListed(out: Float64Array, q: Float64Array, listed: readonly boolean[]): void {
+  const count = listed.slice(3).filter(Boolean).length;
+  if (count === 3) {
+    out.set(q);
+  } else if (count === 1) {
+    const axis = listed.indexOf(true, 3) - 3;
+    const norm = Math.hypot(q[0]!, q[1 + axis]!);
+    out.fill(0);
+    out[0] = norm < 1e-12 ? 1 : q[0]! / norm;
+    if (norm >= 1e-12) out[1 + axis] = q[1 + axis]! / norm;
+  } else {
+    const v = new Float64Array(3);
+    toRotationVector(v, 0, q);
+    for (let i = 0; i < 3; i++) if (!listed[3 + i]) v[i] = 0;
+    fromRotationVector(out, v);
+  }
+}
+
+/** Solves the symmetric positive definite 6x6 system m x = b in place of b. */
+function choleskySolve(m: Float64Array, b: Float64Array): void {
+  for (let i = 0; i < 6; i++) {
+    for (let j = 0; j <= i; j++) {
+      let sum = m[6 * i + j]!;
+      for (let k = 0; k < j; k++) sum -= m[6 * i + k]! * m[6 * j + k]!;
+      m[6 * i + j] = i === j ? Math.sqrt(sum) : sum / m[7 * j]!;
+    }
+  }
+  for (let i = 0; i < 6; i++) {
+    for (let k = 0; k < i; k++) b[i]! -= m[6 * i + k]! * b[k]!;
+    b[i]! /= m[7 * i]!;
+  }
+  for (let i = 5; i >= 0; i--) {
+    for (let k = i + 1; k < 6; k++) b[i]! -= m[6 * k + i]! * b[k]!;
+    b[i]! /= m[7 * i]!;
+  }
+}
+
+function clamp(value: number, lo: number, hi: number): number {
+  return value < lo ? lo : value > hi ? hi : value;
+}
