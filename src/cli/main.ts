@@ -1,13 +1,29 @@
 import { Command } from 'commander';
 import { benchCommand } from '#cli/bench';
 import type { CliContext } from '#cli/context';
+import { demosCommand } from '#cli/demos';
 import { doctorCommand } from '#cli/doctor';
+import { evalCommand } from '#cli/eval';
 import { describeFailure, EXIT } from '#cli/failure';
 import { inspectCommand } from '#cli/inspect';
 import { splitOverrides } from '#cli/overrides';
+import { playCommand } from '#cli/play';
 import { schemaCommand } from '#cli/schema';
+import { trainCommand } from '#cli/train';
 import { packageVersion } from '#cli/version';
 import { VernierError } from '#core/errors';
+
+/** In the order of the help. */
+const COMMANDS = [
+  trainCommand,
+  evalCommand,
+  playCommand,
+  demosCommand,
+  inspectCommand,
+  benchCommand,
+  schemaCommand,
+  doctorCommand,
+];
 
 /** Commands that read a task file, and so take `--residual.scale=0.2` and the like. */
 const TAKES_OVERRIDES = new Set(['train', 'eval', 'demos', 'play', 'inspect', 'export']);
@@ -31,7 +47,8 @@ function program(context: CliContext): Command {
 Any task command takes dotted overrides of the task file: --residual.scale=0.2, --set horizon=80.
 
 Start here:
-  $ vernier doctor                              what this machine has and lacks
+  $ vernier doctor                what this machine has and lacks
+  $ vernier train peg_insertion   from the task file to a policy, in minutes
 `,
     )
     .hook('preAction', (_, command) => {
@@ -42,7 +59,7 @@ Start here:
         `vernier ${command.name()} reads no task file, so ${flag} means nothing to it`,
       );
     });
-  for (const build of [inspectCommand, benchCommand, schemaCommand, doctorCommand]) {
+  for (const build of COMMANDS) {
     root.addCommand(strict(build(context)));
   }
   return root;

@@ -33,7 +33,10 @@ export function playCommand(context: CliContext): Command {
     .option('--seed <n>', 'seed of the starts (default: evaluation.seed)', wholeNumber)
     .option('--out <folder>', 'where to (default: the run folder, or play/<task>)')
     .option('--size <WxH>', 'of a frame, in pixels', pictureSize, { width: 640, height: 480 })
-    .option('--camera <name>', "a camera of the model (default: MuJoCo's view of the whole model)")
+    .option(
+      '--camera <view>',
+      'a camera of the model, or x,y,z,distance,azimuth,elevation (default: the whole model)',
+    )
     .option('--frames <n>', 'of a strip', wholeNumber, 6)
     .option('--strip', 'no mp4')
     .addHelpText(

@@ -1,12 +1,11 @@
 import { join } from 'node:path';
 import { describeBackends } from '#cli/backends';
 import type { CliContext } from '#cli/context';
+import { catchInterrupt } from '#cli/interrupt';
 import type { PlayFlags } from '#cli/play';
 import { shownPath } from '#cli/runFolder';
 import { loadSubject, makeNamedPolicy } from '#cli/subject';
-import { makeEnv } from '#env/makeEnv';
-import { recordEpisode, saveEpisode } from '#view/episodes';
-import { Renderer } from '#view/renderer';
+import { parseCamera, playEpisodes } from '#view/play';
 
 export async function playFromCommandLine(
   what: string,
@@ -14,34 +13,33 @@ export async function playFromCommandLine(
   context: CliContext,
 ): Promise<void> {
   const subject = await loadSubject(what, context.overrides, flags.task);
-  const { task } = subject;
-  const name = flags.policy ?? (subject.bundle || subject.run ? 'policy' : 'expert');
+  const { task, run, bundle } = subject;
+  const name = flags.policy ?? (bundle || run ? 'policy' : 'expert');
   const seed = flags.seed ?? task.spec.evaluation.seed;
-  const folder = flags.out ?? (subject.run ? join(subject.run.folder, 'play') : join('play', task.name));
-  const { width, height } = flags.size;
-  const renderer = new Renderer(task.model, {
-    width,
-    height,
-    shadows: true,
-    ...(flags.camera === undefined ? {} : { camera: flags.camera }),
-  });
-  const env = await makeEnv(task, { environments: 1, seed, threads: 1, autoReset: false });
-  const policy = await makeNamedPolicy(subject, name, env, seed);
+  const interrupt = catchInterrupt(context.out);
   context.out(`${task.name}, ${name}; ${describeBackends(1)}`);
+  const episodes = playEpisodes({
+    task,
+    seed,
+    episodes: Array.from({ length: flags.episodes }, (_, environment) => ({ environment, episode: 0 })),
+    makeActor: (env) => makeNamedPolicy(subject, name, env, seed),
+    directory: flags.out ?? (run ? join(run.folder, 'play') : join('play', task.name)),
+    name,
+    picture: {
+      ...flags.size,
+      shadows: true,
+      ...(flags.camera === undefined ? {} : { camera: parseCamera(flags.camera) }),
+    },
+    save: { frames: flags.frames, stripOnly: flags.strip ?? false },
+  });
   try {
-    for (let environment = 0; environment < flags.episodes; environment++) {
-      const episode = await recordEpisode(env, policy, { seed, environment, episode: 0 });
-      const files = await saveEpisode(folder, `${name}-${seed}-${environment}`, renderer, episode, {
-        frames: flags.frames,
-        framesPerSecond: 1 / task.control.period,
-        stripOnly: flags.strip ?? false,
-      });
-      const outcome = episode.success ? 'success' : 'failure';
-      context.out(`${outcome} after ${episode.poses.length - 1} steps: ${files.map(shownPath).join(', ')}`);
+    for await (const { success, steps, files } of episodes) {
+      context.out(
+        `${success ? 'success' : 'failure'} after ${steps} steps: ${files.map(shownPath).join(', ')}`,
+      );
+      if (interrupt.requested) break;
     }
   } finally {
-    policy.close();
-    env.close();
-    renderer.close();
+    interrupt.dispose();
   }
 }

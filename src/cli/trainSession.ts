@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import { cpus } from 'node:os';
 import { join, resolve } from 'node:path';
 import pc from 'picocolors';
 import { describeBackends } from '#cli/backends';
@@ -9,7 +10,7 @@ import { duration, table } from '#cli/format';
 import { catchInterrupt } from '#cli/interrupt';
 import { isRunFolder, newRunFolder, readRunRecord, shownPath, writeRunRecord } from '#cli/runFolder';
 import { loadSubject, mergeOverrides } from '#cli/subject';
-import { formatPaired, formatScore, scalarsOf, trainView } from '#cli/trainView';
+import { formatPaired, formatScore, trainView } from '#cli/trainView';
 import { packageVersion } from '#cli/version';
 import { VernierError } from '#core/errors';
 import { listCheckpoints } from '#learn/checkpoint';
@@ -17,6 +18,7 @@ import type { TrainEvent } from '#learn/events';
 import { RunDirectory } from '#learn/runDirectory';
 import { runConfig, type TrainResult, train } from '#learn/train';
 import { loadTask, type ResolvedTask } from '#spec/task';
+import { scalarsOf } from '#view/runEvents';
 import { EventFileWriter } from '#view/tensorboard';
 
 /** One session of `vernier train`: opens or goes on with a run, trains, and says what came of it. */
@@ -48,10 +50,32 @@ export async function trainFromCommandLine(
     );
     return EXIT.interrupted;
   }
-  const { writeRunReport } = await import('#cli/runReport');
-  const report = await writeRunReport(run.folder, await loadSubject(run.folder, []));
+  const report = await writeReport(run);
   for (const line of summary(run, result, report)) context.out(line);
   return 0;
+}
+
+/** Pictures and report of a finished run; resolves to the report's path. */
+async function writeReport({ task, folder }: OpenRun): Promise<string> {
+  const { drawContrast } = await import('#cli/runPictures');
+  const { writeRunReport } = await import('#view/runReport');
+  const undrawn = await drawContrast(folder, await loadSubject(folder, []));
+  const { overrides, vernier, started } = readRunRecord(folder);
+  return writeRunReport(folder, {
+    title: `${task.name}: base against base + residual`,
+    description: task.spec.description,
+    command: ['vernier train', shownPath(task.file), ...overrides.map((text) => `--${text}`)].join(' '),
+    facts: [
+      ['robot', task.robot.spec.name],
+      [
+        'machine',
+        `${cpus()[0]?.model.trim() ?? process.arch}, ${describeBackends(task.spec.residual.threads)}`,
+      ],
+      ['started', started],
+      ['Vernier', vernier],
+      ...(undrawn === undefined ? [] : [['pictures', `none: ${undrawn}`] as const]),
+    ],
+  });
 }
 
 function flagOverrides({ seed, threads }: TrainFlags): string[] {

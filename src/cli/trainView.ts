@@ -44,7 +44,7 @@ function progressStatus(event: Progress): string {
     ...(success === undefined ? [] : [`success ${percent(success)}`]),
     `${compact(stepsPerSecond)} steps/s`,
     `${compact(updatesPerSecond)} updates/s`,
-    `ETA ${duration(eta)}`,
+    ...(eta === undefined ? [] : [`ETA ${duration(eta)}`]),
   ].join('  ');
 }
 
@@ -87,27 +87,4 @@ export function trainView(display: Display, seconds: () => number): (event: Trai
         event satisfies never;
     }
   };
-}
-
-/** The numbers of an event for TensorBoard, by tag; undefined where it has none. */
-export function scalarsOf(event: TrainEvent): { step: number; values: Record<string, number> } | undefined {
-  if (event.kind === 'progress') {
-    const { environmentSteps, stepsPerSecond, updatesPerSecond, success, losses } = event;
-    const values: Record<string, number> = {
-      'speed/steps_per_second': stepsPerSecond,
-      'speed/updates_per_second': updatesPerSecond,
-    };
-    if (success !== undefined) values['train/success'] = success;
-    for (const [name, value] of Object.entries(losses)) values[`losses/${name}`] = value;
-    return { step: environmentSteps, values };
-  }
-  if (event.kind === 'evaluation') {
-    const { what, environmentSteps, score } = event;
-    const tag = `evaluation/${what}`;
-    return {
-      step: environmentSteps,
-      values: { [`${tag}_success`]: score.rate, [`${tag}_mean_length`]: score.meanLength },
-    };
-  }
-  return undefined;
 }

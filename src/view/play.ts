@@ -18,7 +18,7 @@ import { Renderer, type RendererOptions } from '#view/renderer';
 export interface PlayOptions {
   readonly task: ResolvedTask;
   /** Makes the actor for an environment of one row. */
-  readonly makeActor: (env: VectorEnv) => Actor;
+  readonly makeActor: (env: VectorEnv) => Actor | Promise<Actor>;
   readonly seed: number;
   readonly episodes: readonly EpisodeId[];
   /** Where the files go; without it nothing is drawn. */
@@ -46,7 +46,7 @@ export async function* playEpisodes(options: PlayOptions): AsyncGenerator<Played
       : new Renderer(task.model, { width: 480, height: 480, samples: 4, ...options.picture });
   const env = await makeEnv(task, { environments: 1, seed, threads: 1, autoReset: false });
   try {
-    const actor = options.makeActor(env);
+    const actor = await options.makeActor(env);
     for (const id of options.episodes) {
       const recorded = await recordEpisode(env, actor, { seed, ...id });
       const { success, poses } = recorded;
