@@ -39,7 +39,6 @@ export const baseSchema = z
       .optional()
       .meta({ description: 'Actions executed before the next inference. Default: chunk.' }),
     hidden: widths.default([256, 256]),
-    dropout: z.number().min(0).max(0.9).default(0),
     steps: count.default(4000).meta({ description: 'Gradient steps.' }),
     batch: count.default(128),
     learning_rate: positive.default(1e-3),
@@ -84,10 +83,13 @@ export const residualSchema = z
       .min(0)
       .max(2)
       .default(0.3)
-      .meta({ description: 'Residual at full tanh, in action units; 0 is the base.' }),
+      .meta({
+        description:
+          'Residual at full tanh, in normalised action units (1 = half the range of the demonstrations); 0 is the base.',
+      }),
     scale_warmup: steps.default(0).meta({
       description:
-        'Progressive residual: environment steps over which the probability (or size) of the residual rises to 1.',
+        'Progressive residual: environment steps after the warm-up over which the scale rises from 0.',
     }),
     chunk_phase: z
       .boolean()
@@ -112,7 +114,6 @@ export const residualSchema = z
     hidden: widths.default([128, 128]).meta({ description: 'Critic widths.' }),
     actor_hidden: widths.optional().meta({ description: 'Actor widths. Default: hidden.' }),
     layer_norm: z.boolean().default(true),
-    actor_dropout: z.number().min(0).max(0.9).default(0),
 
     actor_lr: positive.default(1e-4),
     critic_lr: positive.default(3e-4),
@@ -164,12 +165,6 @@ export const evaluationSchema = z
     episodes: count.default(200),
     seed: seed.default(900_000),
     environments: count.default(32),
-    confidence: z
-      .number()
-      .min(0.5)
-      .max(0.9999)
-      .default(0.95)
-      .meta({ description: 'Of the Wilson intervals.' }),
   })
   .meta({ description: 'The comparison of base and base + residual, on the same initial states.' });
 
@@ -227,7 +222,6 @@ const algorithms: Readonly<Record<'residual' | 'rlpd' | 'ibrl', ResidualInput>> 
     critic_lr: 1e-4,
     tau: 0.01,
     exploration_std: 0.1,
-    actor_dropout: 0.5,
     critic_only_updates: 0,
   },
 };

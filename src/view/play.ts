@@ -1,5 +1,4 @@
 import { VernierError } from '#core/errors';
-import { Expert } from '#env/expert';
 import { makeEnv } from '#env/makeEnv';
 import type { VectorEnv } from '#env/vectorEnv';
 import type { ResolvedTask } from '#spec/resolved';
@@ -17,7 +16,7 @@ import { Renderer, type RendererOptions } from '#view/renderer';
 
 export interface PlayOptions {
   readonly task: ResolvedTask;
-  /** Makes the actor for an environment of one row. */
+  /** Makes the actor for an environment of one row; it is closed with the environment. */
   readonly makeActor: (env: VectorEnv) => Actor | Promise<Actor>;
   readonly seed: number;
   readonly episodes: readonly EpisodeId[];
@@ -45,8 +44,9 @@ export async function* playEpisodes(options: PlayOptions): AsyncGenerator<Played
       ? undefined
       : new Renderer(task.model, { width: 480, height: 480, samples: 4, ...options.picture });
   const env = await makeEnv(task, { environments: 1, seed, threads: 1, autoReset: false });
+  let actor: Actor | undefined;
   try {
-    const actor = await options.makeActor(env);
+    actor = await options.makeActor(env);
     for (const id of options.episodes) {
       const recorded = await recordEpisode(env, actor, { seed, ...id });
       const { success, poses } = recorded;
@@ -60,6 +60,7 @@ export async function* playEpisodes(options: PlayOptions): AsyncGenerator<Played
       yield { ...id, success, steps: poses.length - 1, files };
     }
   } finally {
+    actor?.close?.();
     env.close();
     renderer?.close();
   }
@@ -68,12 +69,6 @@ export async function* playEpisodes(options: PlayOptions): AsyncGenerator<Played
 /** `lift_e0_n3_success`: environment 0, its episode 3. */
 function fileName(name: string, { environment, episode, success }: RecordedEpisode): string {
   return `${name}_e${environment}_n${episode}_${success ? 'success' : 'failure'}`;
-}
-
-/** The task's way-points as an actor, without the noise that demonstrations get. */
-export function expertActor(task: ResolvedTask, env: VectorEnv, seed: number): Actor {
-  const expert = new Expert(task, env, seed, { noise: 0 });
-  return { reset: () => expert.reset(), act: (_, outAction) => expert.act(outAction) };
 }
 
 /** `x,y,z,distance,azimuth,elevation` as a free camera, anything else as the name of one.

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import type { ModelNames, ModelSource } from '#core/model';
+import { PhiloxStream } from '#core/philox';
 import { ExpressionCompiler } from '#expr/compile';
 import type { GroupName, Program } from '#expr/program';
 import { textSource } from '#expr/source';
 import { packageRoot } from '#native/addon';
-import type { ControlMode, ControlSpec, PhysicsSpec } from '#native/physicsSpec';
+import type { ControlMode, ControlSpec, PhysicsSpec, RandomizationSpec } from '#native/physicsSpec';
 import { composeModel } from '#spec/model';
 
 /** Physics specifications for tests, built from models and expression texts without a task file. */
@@ -123,4 +124,94 @@ export function physics(
     program: program(fixture, groups),
     ...overrides,
   };
+}
+
+/** A slide and a hinge joint side by side, each with a servo, a free ball over a floor, and nothing that touches. */
+const BENCH_XML = `<mujoco model="bench">
+  <option timestep="0.002" integrator="implicitfast"/>
+  <worldbody>
+    <geom name="floor" type="plane" size="5 5 0.1"/>
+    <body name="sled" pos="0 0 1" gravcomp="1">
+      <joint name="slide" type="slide" axis="1 0 0" range="-2 2"/>
+      <geom type="box" size="0.1 0.1 0.1" mass="1" contype="0" conaffinity="0"/>
+    </body>
+    <body name="wheel" pos="0 1 1" gravcomp="1">
+      <joint name="spin" type="hinge" axis="0 0 1" range="-180 180"/>
+      <geom type="cylinder" size="0.1 0.05" mass="1" contype="0" conaffinity="0"/>
+    </body>
+    <body name="ball" pos="3 0 0.1"><freejoint/><geom name="ball" type="sphere" size="0.1" mass="0.5"/></body>
+    <body name="post" pos="3 1 0.2"><geom name="post" type="box" size="0.1 0.1 0.2"/></body>
+    <body name="marker" mocap="true" pos="3 -1 0"><geom type="sphere" size="0.02" contype="0" conaffinity="0"/></body>
+  </worldbody>
+  <actuator>
+    <position name="slide" joint="slide" kp="10000" kv="200" ctrlrange="-2 2"/>
+    <position name="spin" joint="spin" kp="100" kv="4" ctrlrange="-3 3"/>
+  </actuator>
+</mujoco>`;
+
+export interface BenchOptions {
+  readonly mode?: ControlMode;
+  /** What |a| = 1 asks of each joint. */
+  readonly scale?: number;
+}
+
+/** A model small enough to predict by hand. */
+export async function bench(
+  namesOf: (source: ModelSource) => ModelNames | Promise<ModelNames>,
+  options: BenchOptions = {},
+): Promise<Fixture> {
+  const source: ModelSource = { xml: BENCH_XML, files: new Map(), hash: 'bench' };
+  const names = await namesOf(source);
+  const scale = options.scale ?? 0.1;
+  return {
+    source,
+    names,
+    control: {
+      mode: options.mode ?? 'joint_delta',
+      goal: 'achieved',
+      arm: {
+        joints: [names.joint.indexOf('slide'), names.joint.indexOf('spin')],
+        actuators: [0, 1],
+        home: [0, 0],
+        position: [
+          [-2, 2],
+          [-Math.PI, Math.PI],
+        ],
+        velocity: [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY],
+        scale: [scale, scale],
+      },
+      gripper: undefined,
+      endEffector: undefined,
+    },
+  };
+}
+
+/** A pose randomisation of `body`, zero but for what is given. */
+export function pose(
+  body: number,
+  offsets: Partial<RandomizationSpec & { kind: 'pose' }>,
+): RandomizationSpec {
+  const zero = [0, 0] as const;
+  return {
+    kind: 'pose',
+    body,
+    x: zero,
+    y: zero,
+    z: zero,
+    roll: zero,
+    pitch: zero,
+    yaw: zero,
+    apartFrom: [],
+    distance: 0,
+    ...offsets,
+  };
+}
+
+/** Actions without a pattern, the same on every call. */
+export class Actions {
+  readonly #stream = new PhiloxStream(99);
+
+  fill(out: Float32Array): void {
+    for (let i = 0; i < out.length; i++) out[i] = 2 * this.#stream.uniform() - 1;
+  }
 }
