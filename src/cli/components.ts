@@ -33,7 +33,7 @@ function versionNumber(text: string | undefined): string {
 }
 
 /** A version read from an installed package's own package.json, without loading it. */
-function packageVersion(name: string): string | undefined {
+function installedVersion(name: string): string | undefined {
   try {
     const search = createRequire(join(packageRoot, 'package.json')).resolve.paths(name) ?? [];
     const file = search.map((folder) => join(folder, name, 'package.json')).find((path) => existsSync(path));
@@ -151,7 +151,7 @@ function ffmpeg(): Component {
 
 function onnxruntime(): Component {
   const name = 'onnxruntime-node';
-  const version = packageVersion(name);
+  const version = installedVersion(name);
   if (version) return { name, state: 'ok', version, note: 'runs ONNX base policies' };
   const fix = 'ONNXRUNTIME_NODE_INSTALL=skip npm install --no-save onnxruntime-node@1.30.0';
   return { name, state: 'off', version: '', note: 'needed for ONNX base policies only', fix };
