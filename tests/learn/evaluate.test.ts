@@ -37,8 +37,8 @@ describe('statistics', () => {
 
   it('keeps its p-value for hundreds of pairs', () => {
     const { pValue } = comparePaired(new Uint8Array(900), new Uint8Array(900).fill(1));
-    expect(pValue).toBeCloseTo(2 * 2 ** -900, 300);
     expect(pValue).toBeGreaterThan(0);
+    expect(pValue / (2 * 2 ** -900)).toBeCloseTo(1, 9);
   });
 });
 
@@ -103,8 +103,8 @@ describe('the evaluation gate', () => {
     expect(events.some((e) => e.kind === 'note' && /fell back to the base/.test(e.text))).toBe(true);
     const bundle = loadBundle(result.bundle!);
     expect(bundle.scale).toBe(0);
-    const policy = await makePolicy(bundle, 60);
-    const env = await kinematicPeg().makeEnv({ environments: 60, seed: 0 });
+    const policy = await makePolicy(bundle, 50);
+    const env = await kinematicPeg().makeEnv({ environments: 50, seed: 0 });
     const again = await evaluate(env, policy, { episodes: 60, seed: config.evaluation.seed });
     expect(again.successes).toBe(result.base!.successes);
   });
