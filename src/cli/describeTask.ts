@@ -32,7 +32,7 @@ export function describeTask(task: ResolvedTask): string[] {
     ],
     ['horizon', `${task.horizon} steps, ${seconds} s`],
     ['success', `${spec.success}${task.successHold > 1 ? `, for ${task.successHold} steps` : ''}`],
-    ...(spec.failure === undefined ? [] : [['failure', spec.failure]]),
+    ...(spec.failure === undefined ? [] : [['failure', String(spec.failure)]]),
     ['action', `${task.actionLength}: ${task.actionNames.join(', ')}, each in [-1, 1]`],
     ['randomised', task.randomize.map(({ kind }) => kind).join(', ') || 'nothing'],
     [
