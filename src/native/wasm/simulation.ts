@@ -21,6 +21,7 @@ export class Simulation {
   body_parentid!: Int32Array;
   body_mocapid!: Int32Array;
   body_jntadr!: Int32Array;
+  body_jntnum!: Int32Array;
   body_pos!: Float64Array;
   body_quat!: Float64Array;
   body_mass!: Float64Array;
@@ -30,14 +31,17 @@ export class Simulation {
   jnt_type!: Int32Array;
   jnt_qposadr!: Int32Array;
   jnt_dofadr!: Int32Array;
-  jnt_bodyid!: Int32Array;
   jnt_range!: Float64Array;
+  jnt_axis!: Float64Array;
+  jnt_pos!: Float64Array;
+  qpos0!: Float64Array;
   dof_damping!: Float64Array;
   dof_invweight0!: Float64Array;
   dof_M0!: Float64Array;
   tendon_invweight0!: Float64Array;
   geom_friction!: Float64Array;
   site_bodyid!: Int32Array;
+  site_pos!: Float64Array;
   site_quat!: Float64Array;
   geom_bodyid!: Int32Array;
   geom_quat!: Float64Array;
@@ -61,8 +65,6 @@ export class Simulation {
   mocap_quat!: Float64Array;
   xpos!: Float64Array;
   xquat!: Float64Array;
-  xaxis!: Float64Array;
-  xanchor!: Float64Array;
   site_xpos!: Float64Array;
   site_xmat!: Float64Array;
   geom_xpos!: Float64Array;
@@ -175,6 +177,7 @@ const MODEL_ARRAYS = [
   'body_parentid',
   'body_mocapid',
   'body_jntadr',
+  'body_jntnum',
   'body_pos',
   'body_quat',
   'body_mass',
@@ -184,14 +187,17 @@ const MODEL_ARRAYS = [
   'jnt_type',
   'jnt_qposadr',
   'jnt_dofadr',
-  'jnt_bodyid',
   'jnt_range',
+  'jnt_axis',
+  'jnt_pos',
+  'qpos0',
   'dof_damping',
   'dof_invweight0',
   'dof_M0',
   'tendon_invweight0',
   'geom_friction',
   'site_bodyid',
+  'site_pos',
   'site_quat',
   'geom_bodyid',
   'geom_quat',
@@ -217,8 +223,6 @@ const DATA_ARRAYS = [
   'mocap_quat',
   'xpos',
   'xquat',
-  'xaxis',
-  'xanchor',
   'site_xpos',
   'site_xmat',
   'geom_xpos',
