@@ -5,11 +5,10 @@ namespace {
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports["abi"] = Napi::Number::New(env, 1);
+  vernier::registerEngine(env, exports);
 #ifdef VERNIER_PHYSICS
   vernier::registerPhysics(env, exports);
   vernier::registerExpressions(env, exports);
-#endif
-#ifdef VERNIER_PHYSICS
   vernier::registerRender(env, exports);
 #endif
   return exports;

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <map>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <type_traits>
@@ -122,5 +124,16 @@ class Pool {
   alignas(64) std::atomic<std::size_t> next_{0};
   std::vector<std::thread> workers_;
 };
+
+// The process's pool of that many threads, kept while anyone holds it: programs and environments that share one do
+// not spin against each other.
+inline std::shared_ptr<Pool> sharedPool(int threads) {
+  static std::mutex mutex;
+  static std::map<int, std::weak_ptr<Pool>> pools;
+  const std::lock_guard lock(mutex);
+  std::shared_ptr<Pool> pool = pools[threads].lock();
+  if (!pool) pools[threads] = pool = std::make_shared<Pool>(threads);
+  return pool;
+}
 
 }  // namespace vernier

@@ -123,7 +123,8 @@ export function decodeContainer(bytes: Uint8Array, options: DecodeOptions): Cont
   for (const { name, type, shape, offset } of header.arrays) {
     const byteLength = elements(shape) * TYPES[type].BYTES_PER_ELEMENT;
     if (start + offset + byteLength > end) fail(`array ${name} reaches past the end of the file`);
-    const copy = bytes.slice(start + offset, start + offset + byteLength);
+    // Not bytes.slice: a Buffer's shares memory.
+    const copy = Uint8Array.from(bytes.subarray(start + offset, start + offset + byteLength));
     arrays.set(name, { shape, data: new TYPES[type](copy.buffer) });
   }
   return { kind: header.kind, version: header.version, meta: header.meta, arrays };

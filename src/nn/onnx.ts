@@ -232,6 +232,8 @@ const emitters: { readonly [O in keyof OpAttributes]: Emitter<O> } = {
   less: comparison('Less'),
   lessEqual: comparison('LessOrEqual'),
   equal: comparison('Equal'),
+  reluGradient: (graph, _, [g, y]) =>
+    graph.node('Where', [graph.node('Greater', [y!, graph.scalar(0)]), g!, graph.scalar(0)]),
   where: (graph, node, [, a, b]) => graph.node('Where', [graph.condition(node.inputs[0]!), a!, b!]),
   clamp: (graph, { attributes: { low, high } }, [x]) =>
     graph.node('Clip', [x!, graph.scalar(low), graph.scalar(high)]),

@@ -82,7 +82,10 @@ export const exp = (a: Operand): Tensor => unary('exp', a, (g, y) => [mul(g, y)]
 export const log = (a: Operand): Tensor => unary('log', a, (g) => [div(g, a)]);
 export const softplus = (a: Operand): Tensor => unary('softplus', a, (g) => [mul(g, sigmoid(a))]);
 export const tanh = (a: Operand): Tensor => unary('tanh', a, (g, y) => [mul(g, sub(1, square(y)))]);
-export const relu = (a: Operand): Tensor => unary('relu', a, (g, y) => [where(less(0, y), g, 0)]);
+export const relu = (a: Operand): Tensor => unary('relu', a, (g, y) => [reluGradient(g, y)]);
+/** The gradient where the activation is positive, else 0. */
+const reluGradient = (g: Tensor, y: Tensor): Tensor =>
+  binary('reluGradient', g, y, (h) => [reluGradient(h, y), mul(h, 0)]);
 export const sigmoid = (a: Operand): Tensor => unary('sigmoid', a, (g, y) => [mul(g, mul(y, sub(1, y)))]);
 export const sin = (a: Operand): Tensor => unary('sin', a, (g) => [mul(g, cos(a))]);
 export const cos = (a: Operand): Tensor => unary('cos', a, (g) => [neg(mul(g, sin(a)))]);

@@ -34,6 +34,7 @@ export const binaryFunctions: Readonly<Record<BinaryOp, (x: number, y: number) =
   less: (x, y) => (x < y ? 1 : 0),
   lessEqual: (x, y) => (x <= y ? 1 : 0),
   equal: (x, y) => (x === y ? 1 : 0),
+  reluGradient: (g, y) => (y > 0 ? g : 0),
 };
 
 /** @source series and continued fraction of the incomplete gamma function P(1/2, x^2), to double precision */

@@ -33,7 +33,17 @@ export type UnaryOp =
   | 'sin'
   | 'cos'
   | 'sign';
-export type BinaryOp = 'add' | 'sub' | 'mul' | 'div' | 'minimum' | 'maximum' | 'less' | 'lessEqual' | 'equal';
+export type BinaryOp =
+  | 'add'
+  | 'sub'
+  | 'mul'
+  | 'div'
+  | 'minimum'
+  | 'maximum'
+  | 'less'
+  | 'lessEqual'
+  | 'equal'
+  | 'reluGradient';
 export type ReduceOp = 'sum' | 'max' | 'min';
 
 /** Every operation with its attributes. */

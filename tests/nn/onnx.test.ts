@@ -44,6 +44,7 @@ const cases: Readonly<Record<nn.OpName, nn.Tensor>> = {
   less: nn.less(x, y),
   lessEqual: nn.lessEqual(x, nn.minimum(x, y)),
   equal: nn.equal(x, nn.maximum(x, y)),
+  reluGradient: nn.grad(nn.sum(nn.mul(nn.relu(x), y)), [x])[0]!,
   where: nn.where(nn.relu(x), y, nn.where(nn.less(x, y), 3, x)),
   clamp: nn.clamp(x, -0.5, 0.25),
   cast: nn.add(nn.cast(index), 0.5),
