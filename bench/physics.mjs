@@ -112,20 +112,22 @@ class Stepper {
 
   run(controlSteps) {
     const { action } = this.#env;
-    const before = process.cpuUsage();
     let wall = 0;
+    let cpu = 0;
     for (let k = 0; k < controlSteps; k++) {
       for (let i = 0; i < action.length; i++) {
         this.#state = (Math.imul(this.#state, 1103515245) + 12345) & 0x7fffffff;
         action[i] = this.#state / 0x40000000 - 1;
       }
+      const before = process.cpuUsage();
       const start = performance.now();
       this.#env.step();
       wall += performance.now() - start;
+      const used = process.cpuUsage(before);
+      cpu += used.user + used.system;
     }
-    const used = process.cpuUsage(before);
     const steps = controlSteps * this.#env.B * this.#task.control.substeps;
-    return { wall: (1e3 * steps) / wall, cpu: (1e6 * steps) / (used.user + used.system) };
+    return { wall: (1e3 * steps) / wall, cpu: (1e6 * steps) / cpu };
   }
 
   get state() {

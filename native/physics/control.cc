@@ -10,8 +10,8 @@ namespace vernier::physics {
 namespace {
 
 constexpr int kIterations = 3;
-constexpr double kConverged = 1e-7;  // m and rad
-constexpr double kLeash = 0.1;       // rad or m by which a commanded goal may lead the arm
+constexpr double kConverged = 1e-5;           // m and rad
+constexpr double kLeash = 0.1;                // rad or m by which a commanded goal may lead the arm
 constexpr double kDefaultVelocityGain = 0.1;  // kv / kp where a servo has no kv of its own
 
 // exp of a rotation vector.
@@ -138,7 +138,8 @@ void Controller::reparameterise(mjModel& model) {
     const double kp = servo ? gain[0] : 0;
     double kv = servo ? -bias[2] : 0;
     if (model.actuator_dyntype[actuator] != mjDYN_NONE) {
-      throw Error("PHYSICS", "the arm actuator " + nameOf(model, mjOBJ_ACTUATOR, actuator) + " has activation dynamics");
+      throw Error("PHYSICS",
+                  "the arm actuator " + nameOf(model, mjOBJ_ACTUATOR, actuator) + " has activation dynamics");
     }
     if (spec_.mode != Mode::kTorque && !servo) {
       throw Error("PHYSICS", "the arm actuator " + nameOf(model, mjOBJ_ACTUATOR, actuator) +
@@ -216,8 +217,8 @@ void Controller::rememberHome(const mjData& data) {
   mju_mat2Quat(home_.rotation, data.site_xmat + 9 * site);
 }
 
-void Controller::begin(const mjModel& model, const mjData& data, std::span<const float> action, std::span<double> command,
-                       ControlPlan& plan) const {
+void Controller::begin(const mjModel& model, const mjData& data, std::span<const float> action,
+                       std::span<double> command, ControlPlan& plan) const {
   const bool commanded = spec_.goal == Goal::kCommanded;
   for (std::size_t i = 0; i < joints(); ++i) {
     const double q = data.qpos[arm_[i].qpos];

@@ -11,13 +11,13 @@ namespace vernier::physics {
 
 // Scratch of one worker; sized once by Controller::plan().
 struct ControlPlan {
-  std::vector<double> start;     // joint reference at the beginning of the control step
-  std::vector<double> target;    // and at its end; velocity or torque in those modes
+  std::vector<double> start;         // joint reference at the beginning of the control step
+  std::vector<double> target;        // and at its end; velocity or torque in those modes
   std::vector<double> axis, anchor;  // [joints, 3] world axes and points of the arm joints
   std::vector<double> jacobian;      // [joints, 6]
-  std::vector<double> shift;     // joint update of one iteration
+  std::vector<double> shift;         // joint update of one iteration
   std::vector<unsigned char> locked;
-  double gripper = 0;  // control value
+  double gripper = 0;               // control value
   double position[3], rotation[4];  // end effector
   double base[4];                   // orientation of the base
 };

@@ -13,7 +13,7 @@ import type { Simulation } from '#native/wasm/simulation';
 /** The twin of native/physics/control.cc: control modes and differential inverse kinematics. */
 
 const ITERATIONS = 3;
-const CONVERGED = 1e-7;
+const CONVERGED = 1e-5;
 const LEASH = 0.1;
 const DEFAULT_VELOCITY_GAIN = 0.1;
 const UNLIMITED = 1e10;

@@ -88,12 +88,15 @@ export class Simulation {
   command: ArrayLike<number> = [];
 
   readonly #force: InstanceType<Mujoco['DoubleBuffer']>;
+  /** A live view, unlike `contact`, which is a copy: not to be deleted. */
+  readonly #warnings: WasmData['warning'];
 
   constructor(mujoco: Mujoco, source: ModelSource, timestep: number) {
     this.mujoco = mujoco;
     this.model = compileModel(mujoco, source);
     if (timestep > 0) this.model.opt.timestep = timestep;
     this.data = new mujoco.MjData(this.model);
+    this.#warnings = this.data.warning;
     this.#force = new mujoco.DoubleBuffer(6);
     this.nq = this.model.nq;
     this.nv = this.model.nv;
@@ -149,10 +152,9 @@ export class Simulation {
 
   /** Text of the first warning that means the state cannot be trusted. */
   warning(): string | undefined {
-    const list = this.data.warning; // lives in the data, unlike `contact`, which is a copy
     const kinds = this.mujoco.mjtWarning;
     const count = (kind: { value: number }): number => {
-      const stat = list.get(kind.value)!;
+      const stat = this.#warnings.get(kind.value)!;
       const { number } = stat;
       stat.delete();
       return number;
@@ -162,6 +164,8 @@ export class Simulation {
     if (count(kinds.mjWARN_BADQACC) > 0) return 'the accelerations diverged (NaN or huge qacc)';
     if (count(kinds.mjWARN_BADCTRL) > 0) return 'a control is not finite';
     if (count(kinds.mjWARN_INERTIA) > 0) return 'the inertia matrix is singular';
+    if (count(kinds.mjWARN_CONTACTFULL) > 0) return "too many contacts for the model's memory";
+    if (count(kinds.mjWARN_CNSTRFULL) > 0) return "too many constraints for the model's memory";
     return undefined;
   }
 
