@@ -32,15 +32,11 @@ function versionNumber(text: string | undefined): string {
   return /\d+(\.\d+)+/.exec(text ?? '')?.[0] ?? '';
 }
 
-/** A version read from an installed package's own package.json, without loading it. */
-function packageVersion(name: string): string | undefined {
-  try {
-    const search = createRequire(join(packageRoot, 'package.json')).resolve.paths(name) ?? [];
-    const file = search.map((folder) => join(folder, name, 'package.json')).find((path) => existsSync(path));
-    return file && (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
-  } catch {
-    return undefined;
-  }
+/** The version in an installed package's package.json, found without loading the package. */
+function installedVersion(manifest: string): string | undefined {
+  const folders = createRequire(join(packageRoot, 'package.json')).resolve.paths(manifest) ?? [];
+  const file = folders.map((folder) => join(folder, manifest)).find((path) => existsSync(path));
+  return file && (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
 
 function install(debian: string, brew = debian): string {
@@ -150,11 +146,10 @@ function ffmpeg(): Component {
 }
 
 function onnxruntime(): Component {
-  const name = 'onnxruntime-node';
-  const version = packageVersion(name);
-  if (version) return { name, state: 'ok', version, note: 'runs ONNX base policies' };
+  const version = installedVersion('onnxruntime-node/package.json');
+  if (version) return { name: 'onnxruntime', state: 'ok', version, note: 'runs ONNX base policies' };
   const fix = 'ONNXRUNTIME_NODE_INSTALL=skip npm install --no-save onnxruntime-node@1.30.0';
-  return { name, state: 'off', version: '', note: 'needed for ONNX base policies only', fix };
+  return { name: 'onnxruntime', state: 'off', version: '', note: 'needed for ONNX base policies only', fix };
 }
 
 function cuda(): Component {
