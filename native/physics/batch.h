@@ -20,18 +20,18 @@ namespace vernier::physics {
 
 // Buffers that the caller owns; they stay where they are for the life of the batch. B environments.
 struct Buffers {
-  std::span<const float> action;            // [B, A]
-  std::span<float> observation;             // [B, O]
-  std::span<float> final_observation;       // [B, O]
-  std::span<float> reward;                  // [B]
-  std::span<std::uint8_t> terminated;       // [B]
-  std::span<std::uint8_t> truncated;        // [B]
-  std::span<std::uint8_t> success;          // [B]
-  std::span<const std::uint8_t> active;     // [B]
-  std::span<std::uint32_t> episode;         // [B]
-  std::span<std::uint32_t> steps;           // [B]
-  std::span<double> signals;                // [B, signals]
-  std::span<double> expert;                 // [B, expert]
+  std::span<const float> action;         // [B, A]
+  std::span<float> observation;          // [B, O]
+  std::span<float> final_observation;    // [B, O]
+  std::span<float> reward;               // [B]
+  std::span<std::uint8_t> terminated;    // [B]
+  std::span<std::uint8_t> truncated;     // [B]
+  std::span<std::uint8_t> success;       // [B]
+  std::span<const std::uint8_t> active;  // [B]
+  std::span<std::uint32_t> episode;      // [B]
+  std::span<std::uint32_t> steps;        // [B]
+  std::span<double> signals;             // [B, signals]
+  std::span<double> expert;              // [B, expert]
 };
 
 struct Fault {

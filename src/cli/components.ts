@@ -5,6 +5,9 @@ import { availableParallelism, cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { VernierError } from '#core/errors';
 import { addonStatus, packageRoot } from '#native/addon';
+import { physicsBackend } from '#native/backend';
+import { nativeMujocoVersion } from '#native/nativeBatch';
+import { engineAddon, hasNativeEngine } from '#nn/native';
 
 /** One line of `vernier doctor`. */
 export interface Component {
@@ -32,15 +35,11 @@ function versionNumber(text: string | undefined): string {
   return /\d+(\.\d+)+/.exec(text ?? '')?.[0] ?? '';
 }
 
-/** A version read from an installed package's own package.json, without loading it. */
-function packageVersion(name: string): string | undefined {
-  try {
-    const search = createRequire(join(packageRoot, 'package.json')).resolve.paths(name) ?? [];
-    const file = search.map((folder) => join(folder, name, 'package.json')).find((path) => existsSync(path));
-    return file && (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
-  } catch {
-    return undefined;
-  }
+/** The version in an installed package's package.json, found without loading the package. */
+function installedVersion(manifest: string): string | undefined {
+  const folders = createRequire(join(packageRoot, 'package.json')).resolve.paths(manifest) ?? [];
+  const file = folders.map((folder) => join(folder, manifest)).find((path) => existsSync(path));
+  return file && (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
 
 function install(debian: string, brew = debian): string {
@@ -64,6 +63,42 @@ function addon(): Component {
   const name = 'native addon';
   if (loaded) return { name, state: 'ok', version: `abi ${String(loaded.abi)}`, note: path };
   const note = `physics runs in WASM, training in TypeScript: ${reason}${installNotes.map((line) => `; ${line}`).join('')}`;
+  return { name, state: 'missing', version: '', note, fix: 'npm run build' };
+}
+
+/** MuJoCo in the addon, and its WASM build: the first is active where it is there. */
+async function physics(): Promise<Component[]> {
+  const active = physicsBackend();
+  const mark = (backend: string, otherwise: string): string =>
+    backend === active ? 'active: physics' : otherwise;
+  const native: Component = nativePhysics(mark);
+  const name = 'MuJoCo in WASM';
+  try {
+    const { loadMujoco } = await import('#native/wasm/module');
+    const version = (await loadMujoco()).mj_versionString();
+    return [native, { name, state: 'ok', version, note: mark('wasm', 'takes over where the addon is not') }];
+  } catch (error) {
+    const note = `does not load: ${(error as Error).message}`;
+    return [native, { name, state: 'missing', version: '', note, fix: 'npm ci' }];
+  }
+}
+
+function nativePhysics(mark: (backend: string, otherwise: string) => string): Component {
+  const name = 'MuJoCo, native';
+  try {
+    return { name, state: 'ok', version: nativeMujocoVersion(), note: mark('native', 'left aside') };
+  } catch (error) {
+    const { message, hint } = error as VernierError;
+    return { name, state: 'missing', version: '', note: message, ...(hint ? { fix: hint } : {}) };
+  }
+}
+
+function engine(): Component {
+  const name = 'training engine';
+  if (hasNativeEngine()) {
+    return { name, state: 'ok', version: engineAddon().engineInstructionSet, note: 'active: native' };
+  }
+  const note = 'active: the TypeScript interpreter, which is slow';
   return { name, state: 'missing', version: '', note, fix: 'npm run build' };
 }
 
@@ -150,11 +185,10 @@ function ffmpeg(): Component {
 }
 
 function onnxruntime(): Component {
-  const name = 'onnxruntime-node';
-  const version = packageVersion(name);
-  if (version) return { name, state: 'ok', version, note: 'runs ONNX base policies' };
+  const version = installedVersion('onnxruntime-node/package.json');
+  if (version) return { name: 'onnxruntime', state: 'ok', version, note: 'runs ONNX base policies' };
   const fix = 'ONNXRUNTIME_NODE_INSTALL=skip npm install --no-save onnxruntime-node@1.30.0';
-  return { name, state: 'off', version: '', note: 'needed for ONNX base policies only', fix };
+  return { name: 'onnxruntime', state: 'off', version: '', note: 'needed for ONNX base policies only', fix };
 }
 
 function cuda(): Component {
@@ -186,7 +220,7 @@ function ros(): Component {
 /** Every component, in the order they are printed. */
 export async function inspectMachine(): Promise<Component[]> {
   return [
-    ...[node(), addon(), cpu(), compiler(), cmake(), python()],
+    ...[node(), addon(), ...(await physics()), engine(), cpu(), compiler(), cmake(), python()],
     ...[await egl(), ffmpeg(), onnxruntime(), cuda(), ros()],
   ];
 }

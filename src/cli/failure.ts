@@ -15,7 +15,7 @@ const EXIT_OF = {
   PLAN: EXIT.defect,
   CHECKPOINT: EXIT.input,
   DATA: EXIT.input,
-  IO: EXIT.machine,
+  IO: EXIT.input,
   USAGE: EXIT.input,
   STATE: EXIT.defect,
 } as const satisfies Record<ErrorCode, number>;

@@ -1,19 +1,34 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Command } from 'commander';
+import { benchCommand } from '#cli/bench';
 import type { CliContext } from '#cli/context';
+import { demosCommand } from '#cli/demos';
 import { doctorCommand } from '#cli/doctor';
+import { evalCommand } from '#cli/eval';
+import { exportCommand } from '#cli/export';
 import { describeFailure, EXIT } from '#cli/failure';
+import { inspectCommand } from '#cli/inspect';
 import { splitOverrides } from '#cli/overrides';
+import { playCommand } from '#cli/play';
+import { schemaCommand } from '#cli/schema';
+import { trainCommand } from '#cli/train';
+import { packageVersion } from '#cli/version';
 import { VernierError } from '#core/errors';
-import { packageRoot } from '#native/addon';
+
+/** In the order of the help. */
+const COMMANDS = [
+  trainCommand,
+  evalCommand,
+  playCommand,
+  demosCommand,
+  inspectCommand,
+  exportCommand,
+  benchCommand,
+  schemaCommand,
+  doctorCommand,
+];
 
 /** Commands that read a task file, and so take `--residual.scale=0.2` and the like. */
-const TAKES_OVERRIDES = new Set<string>([]);
-
-function version(): string {
-  return (JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string }).version;
-}
+const TAKES_OVERRIDES = new Set(['train', 'eval', 'demos', 'play', 'inspect', 'export']);
 
 /** What every command does with a mistake on the command line: throw, and point at --help. */
 function strict(command: Command): Command {
@@ -26,7 +41,7 @@ function strict(command: Command): Command {
 function program(context: CliContext): Command {
   const root = strict(new Command('vernier'))
     .description('Train a residual on top of a cloned policy, from one task file.')
-    .version(version(), '-v, --version')
+    .version(packageVersion(), '-v, --version')
     .helpCommand(false)
     .addHelpText(
       'after',
@@ -34,7 +49,8 @@ function program(context: CliContext): Command {
 Any task command takes dotted overrides of the task file: --residual.scale=0.2, --set horizon=80.
 
 Start here:
-  $ vernier doctor                              what this machine has and lacks
+  $ vernier doctor                what this machine has and lacks
+  $ vernier train peg_insertion   from the task file to a policy, in minutes
 `,
     )
     .hook('preAction', (_, command) => {
@@ -45,7 +61,7 @@ Start here:
         `vernier ${command.name()} reads no task file, so ${flag} means nothing to it`,
       );
     });
-  for (const build of [doctorCommand]) {
+  for (const build of COMMANDS) {
     root.addCommand(strict(build(context)));
   }
   return root;

@@ -88,8 +88,9 @@ export function encodeContainer(container: Container): Uint8Array {
 }
 
 export interface DecodeOptions {
-  readonly kind: string;
-  readonly version: number;
+  /** What the file must be; anything, for inspection, where kind and version are left out. */
+  readonly kind?: string;
+  readonly version?: number;
   /** Code of the error for a file that is torn, foreign or of another version. */
   readonly code: ErrorCode;
   /** What the messages call the file: its path. */
@@ -116,14 +117,16 @@ export function decodeContainer(bytes: Uint8Array, options: DecodeOptions): Cont
     meta: Record<string, unknown>;
     arrays: ArrayEntry[];
   };
-  if (header.kind !== options.kind) fail(`expected a file of kind ${options.kind}, found ${header.kind}`);
-  if (header.version !== options.version)
+  if (options.kind !== undefined && header.kind !== options.kind)
+    fail(`expected a file of kind ${options.kind}, found ${header.kind}`);
+  if (options.version !== undefined && header.version !== options.version)
     fail(`expected version ${options.version} of ${options.kind}, found ${header.version}`);
   const arrays = new Map<string, ContainerArray>();
   for (const { name, type, shape, offset } of header.arrays) {
     const byteLength = elements(shape) * TYPES[type].BYTES_PER_ELEMENT;
     if (start + offset + byteLength > end) fail(`array ${name} reaches past the end of the file`);
-    const copy = bytes.slice(start + offset, start + offset + byteLength);
+    // Not bytes.slice: a Buffer's shares memory.
+    const copy = Uint8Array.from(bytes.subarray(start + offset, start + offset + byteLength));
     arrays.set(name, { shape, data: new TYPES[type](copy.buffer) });
   }
   return { kind: header.kind, version: header.version, meta: header.meta, arrays };

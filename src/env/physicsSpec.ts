@@ -48,7 +48,7 @@ function controlSpec(task: ResolvedTask): ControlSpec {
   const { gripper } = robot;
   return {
     mode: control.mode,
-    goal: 'achieved',
+    goal: control.goal,
     arm: armSpec(task),
     gripper: gripper && {
       actuators: gripper.actuators,

@@ -288,7 +288,7 @@ class TrainingRun {
       used,
       normaliser,
     };
-    if (checkpoint) this.#restore(trainer, checkpoint);
+    if (checkpoint) this.#restore(stage, checkpoint);
     else {
       await this.#evaluateBase(stage);
       if (this.#signal.aborted) return this.#interrupted(0);
@@ -344,14 +344,14 @@ class TrainingRun {
       }
       if (progress.due(now)) this.#tell(progress.event(now, phase));
       if (this.#signal.aborted) {
-        this.#checkpoint(trainer);
+        this.#checkpoint(stage);
         return false;
       }
       if (counters.environmentSteps >= nextEvaluation) {
         nextEvaluation = due(settings.evaluate_every);
         const evaluation = await this.#evaluateLearned(stage);
         if (evaluation === undefined) {
-          this.#checkpoint(trainer);
+          this.#checkpoint(stage);
           return false;
         }
         progress.pause(performance.now());
@@ -362,11 +362,11 @@ class TrainingRun {
       }
       if (counters.environmentSteps >= nextCheckpoint) {
         nextCheckpoint = due(settings.checkpoint_every);
-        this.#checkpoint(trainer);
+        this.#checkpoint(stage);
       }
     }
     this.#tell(progress.event(performance.now(), phase ?? 'online'));
-    this.#checkpoint(trainer);
+    this.#checkpoint(stage);
     return true;
   }
 
@@ -482,10 +482,11 @@ class TrainingRun {
     });
   }
 
-  #checkpoint(trainer: Trainer): void {
+  #checkpoint({ trainer, normaliser }: Stage): void {
     const { environmentSteps } = trainer.counters;
     const collector = new StateCollector();
     const state = trainer.save(collector);
+    collector.add('normaliser', { ...normaliser });
     if (this.#best) collector.add('best', this.#best.values);
     const { taskHash } = this.#problem;
     const best = this.#best && { successes: this.#best.successes, scale: this.#best.scale };
@@ -494,7 +495,17 @@ class TrainingRun {
     this.#tell({ kind: 'checkpoint', environmentSteps, path });
   }
 
-  #restore(trainer: Trainer, checkpoint: LoadedCheckpoint): void {
+  #restore({ trainer, normaliser }: Stage, checkpoint: LoadedCheckpoint): void {
+    const saved = partOf(checkpoint, 'normaliser');
+    for (const [name, values] of Object.entries(normaliser) as [string, Float32Array][])
+      if (values.some((v, i) => v !== saved[name]?.[i]))
+        throw new VernierError(
+          'CHECKPOINT',
+          `${checkpoint.path}: made with other demonstrations (${name} differs)`,
+          {
+            hint: 'give the run its demonstrations back, or name another run folder',
+          },
+        );
     trainer.restore(checkpoint);
     const best = checkpoint.meta['best'] as { successes: number; scale: number } | undefined;
     if (best) this.#best = { ...best, values: partOf(checkpoint, 'best') };

@@ -118,7 +118,8 @@ export class Trainer {
 
   get phase(): 'warm-up' | 'critic only' | 'online' {
     const { warmup_steps, critic_only_updates } = this.#options.settings;
-    if (this.counters.environmentSteps < warmup_steps) return 'warm-up';
+    // A warm-up too short to fill one n-step window goes on until there is something to learn from.
+    if (this.counters.environmentSteps < warmup_steps || this.replay.size === 0) return 'warm-up';
     return this.counters.criticOnlyUpdates < critic_only_updates ? 'critic only' : 'online';
   }
 

@@ -24,7 +24,8 @@ const PACKAGE = 'onnxruntime-node';
 
 async function loadRuntime(): Promise<Ort> {
   try {
-    return (await import(PACKAGE)) as Ort;
+    const module = (await import(PACKAGE)) as Ort & { readonly default?: Ort };
+    return module.default ?? module;
   } catch (cause) {
     throw new VernierError(
       'BACKEND',
@@ -47,7 +48,8 @@ export interface OnnxPolicyOptions {
   readonly label: string;
 }
 
-/** One float32 input [B,O], one output [B,A], [B,H*A] or [B,H,A], both in the task's units. */
+/** One float32 input [B,O], one output [B,A], [B,H*A] or [B,H,A], both in the task's units. A model that takes one
+ * row at a time (a static batch of 1) is run once per row. */
 export class OnnxPolicy implements BasePolicy {
   readonly kind = 'onnx';
   readonly B: number;
@@ -57,28 +59,64 @@ export class OnnxPolicy implements BasePolicy {
   readonly phase: Float32Array;
   readonly state: ChunkQueue['state'];
   readonly #queue: ChunkQueue;
-  readonly #session: OrtSession;
-  readonly #input: OrtTensor;
-  readonly #observation: Float32Array;
+  readonly #model: OnnxModel;
+  readonly #actions: Float32Array;
 
-  private constructor(options: OnnxPolicyOptions, chunk: number, session: OrtSession, ort: Ort) {
+  private constructor(options: OnnxPolicyOptions, model: OnnxModel) {
     const { B, O, A, execute } = options;
     this.B = B;
     this.O = O;
     this.A = A;
-    this.chunk = chunk;
-    this.#queue = new ChunkQueue(B, A, chunk, Math.min(chunk, execute ?? chunk));
+    this.chunk = model.width / A;
+    this.#queue = new ChunkQueue(B, A, this.chunk, Math.min(this.chunk, execute ?? this.chunk));
     this.phase = this.#queue.phase;
     this.state = this.#queue.state;
-    this.#session = session;
-    this.#observation = new Float32Array(B * O);
-    this.#input = new ort.Tensor('float32', this.#observation, [B, O]);
+    this.#model = model;
+    this.#actions = new Float32Array(B * model.width);
   }
 
   /** Loads a model and asks it once, with zeros, for the length of its chunks.
    * @throws VernierError BACKEND without the runtime, DATA where the model does not fit the task */
   static async create(model: Uint8Array, options: OnnxPolicyOptions): Promise<OnnxPolicy> {
-    const { B, O, A, label } = options;
+    return new OnnxPolicy(options, await OnnxModel.load(model, options));
+  }
+
+  reset(mask?: Uint8Array): void {
+    this.#queue.reset(mask);
+  }
+
+  act(observation: Float32Array, outAction: Float32Array, mask?: Uint8Array): void | Promise<void> {
+    if (this.#queue.due(mask)) return this.#decide(observation, outAction, mask);
+    this.#queue.take(outAction, mask);
+  }
+
+  async #decide(observation: Float32Array, outAction: Float32Array, mask?: Uint8Array): Promise<void> {
+    await this.#model.run(observation, this.#actions);
+    this.#queue.refill(this.#actions, mask);
+    this.#queue.take(outAction, mask);
+  }
+
+  close(): void {
+    this.#model.close();
+  }
+}
+
+/** A session that answers B rows, at once or one by one. */
+class OnnxModel {
+  readonly #session: OrtSession;
+  readonly #input: OrtTensor;
+  readonly #rows: Float32Array;
+  /** H*A */
+  readonly width: number;
+
+  private constructor(session: OrtSession, ort: Ort, rows: number, O: number, width: number) {
+    this.#session = session;
+    this.#rows = new Float32Array(rows * O);
+    this.#input = new ort.Tensor('float32', this.#rows, [rows, O]);
+    this.width = width;
+  }
+
+  static async load(model: Uint8Array, { B, O, A, label }: OnnxPolicyOptions): Promise<OnnxModel> {
     const ort = await loadRuntime();
     const fail = (what: string, cause?: unknown): never => {
       throw new VernierError('DATA', `${label}: ${what}`, {
@@ -90,37 +128,32 @@ export class OnnxPolicy implements BasePolicy {
     const session = await ort.InferenceSession.create(model).catch((cause: Error) =>
       fail(cause.message, cause),
     );
-    if (session.inputNames.length !== 1)
-      fail(`the model has ${session.inputNames.length} inputs (${session.inputNames.join(', ')})`);
-    const zeros = new ort.Tensor('float32', new Float32Array(B * O), [B, O]);
-    const answer = await session
-      .run({ [session.inputNames[0]!]: zeros })
-      .catch((cause: Error) => fail(`cannot be run on [${B}, ${O}]: ${cause.message}`, cause));
-    const { data, dims } = answer[session.outputNames[0]!]!;
-    if (dims[0] !== B || data.length % (B * A) !== 0) fail(`the output is [${dims.join(', ')}]`);
-    return new OnnxPolicy(options, data.length / (B * A), session, ort);
+    const { inputNames, outputNames } = session;
+    if (inputNames.length !== 1) fail(`the model has ${inputNames.length} inputs (${inputNames.join(', ')})`);
+    const ask = async (rows: number): Promise<OrtTensor> => {
+      const zeros = new ort.Tensor('float32', new Float32Array(rows * O), [rows, O]);
+      return (await session.run({ [inputNames[0]!]: zeros }))[outputNames[0]!]!;
+    };
+    let rows = B;
+    const answer = await ask(B).catch(() => {
+      rows = 1;
+      return ask(1).catch((cause: Error) => fail(`cannot be run on [1, ${O}]: ${cause.message}`, cause));
+    });
+    const width = answer.data.length / rows;
+    if (answer.dims[0] !== rows || width % A !== 0) fail(`the output is [${answer.dims.join(', ')}]`);
+    return new OnnxModel(session, ort, rows, O, width);
   }
 
-  reset(mask?: Uint8Array): void {
-    this.#queue.reset(mask);
-  }
-
-  act(observation: Float32Array, outAction: Float32Array, mask?: Uint8Array): void | Promise<void> {
-    if (!this.#queue.due(mask)) {
-      this.#queue.take(outAction, mask);
-      return;
+  /** @shape observation [B,O]; outActions [B,H*A], clipped to [-1, 1] */
+  async run(observation: Float32Array, outActions: Float32Array): Promise<void> {
+    const step = this.#rows.length;
+    for (let at = 0, to = 0; at < observation.length; at += step) {
+      this.#rows.set(observation.subarray(at, at + step));
+      const answer = await this.#session.run({ [this.#session.inputNames[0]!]: this.#input });
+      const { data } = answer[this.#session.outputNames[0]!]!;
+      for (let i = 0; i < data.length; i++) outActions[to++] = Math.min(1, Math.max(-1, data[i]!));
     }
-    return this.#infer(observation, outAction, mask);
-  }
-
-  async #infer(observation: Float32Array, outAction: Float32Array, mask?: Uint8Array): Promise<void> {
-    this.#observation.set(observation);
-    const answer = await this.#session.run({ [this.#session.inputNames[0]!]: this.#input });
-    const raw = answer[this.#session.outputNames[0]!]!.data;
-    const actions = Float32Array.from(raw, (a) => Math.min(1, Math.max(-1, a)));
-    if (actions.some(Number.isNaN)) throw new VernierError('NUMERIC', 'the ONNX base policy answered NaN');
-    this.#queue.refill(actions, mask);
-    this.#queue.take(outAction, mask);
+    if (outActions.some(Number.isNaN)) throw new VernierError('NUMERIC', 'the ONNX base policy answered NaN');
   }
 
   close(): void {

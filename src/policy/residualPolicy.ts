@@ -53,10 +53,11 @@ export class ResidualPolicy implements Policy {
   }
 
   #correct(observation: Float32Array, outAction: Float32Array, mask: Uint8Array | undefined): void {
+    // An actor that is deaf to the base or to its phase has no such input.
     const { inputs } = this.#program;
-    inputs['observation']!.set(observation);
-    inputs['phase']!.set(this.base.phase);
-    inputs['base']!.set(this.baseAction);
+    inputs['observation']?.set(observation);
+    inputs['phase']?.set(this.base.phase);
+    inputs['base']?.set(this.baseAction);
     this.#program.run();
     compose(this.baseAction, this.residual, this.#half, outAction, mask);
   }

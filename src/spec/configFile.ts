@@ -41,7 +41,7 @@ export class ConfigFile {
       });
     }
     this.#overrides = overrides.map(parseOverride);
-    let value: unknown = this.#document.toJS();
+    let value = this.#toValue();
     for (const override of this.#overrides) value = setByPath(value, override);
     this.value = value;
   }
@@ -90,11 +90,25 @@ export class ConfigFile {
     });
   }
 
+  #toValue(): unknown {
+    try {
+      return this.#document.toJS();
+    } catch (cause) {
+      const why = (cause as Error).message;
+      throw new VernierError('SPEC', `not valid YAML: ${why}`, {
+        at: { file: this.file, line: 1, column: 1 },
+        cause,
+      });
+    }
+  }
+
+  /** The override that wrote the value at `path`, or that made the map at `path` to write into it. */
   #overrideOf(path: Path): Override | undefined {
+    const keys = path.map(String);
     return this.#overrides.findLast((override) =>
-      path.length <= override.path.length
-        ? path.every((key, i) => String(key) === override.path[i]) && !this.#find(path)
-        : override.path.every((key, i) => key === String(path[i])),
+      override.path.length <= keys.length
+        ? override.path.every((key, i) => key === keys[i])
+        : keys.every((key, i) => key === override.path[i]) && !this.#find(path),
     );
   }
 

@@ -78,15 +78,10 @@ export const residualSchema = z
       .meta({ description: 'Updates run beside the stepping instead of between.' }),
     seed: seed.default(0),
 
-    scale: z
-      .number()
-      .min(0)
-      .max(2)
-      .default(0.3)
-      .meta({
-        description:
-          'Residual at full tanh, in normalised action units (1 = half the range of the demonstrations); 0 is the base.',
-      }),
+    scale: z.number().min(0).max(2).default(0.3).meta({
+      description:
+        'Residual at full tanh, in normalised action units (1 = half the range of the demonstrations); 0 is the base.',
+    }),
     scale_warmup: steps.default(0).meta({
       description:
         'Progressive residual: environment steps after the warm-up over which the scale rises from 0.',

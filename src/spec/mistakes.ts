@@ -51,7 +51,7 @@ function explain(issue: Issue, prefix: Path, schema: Schema, root: unknown, file
     if (inner) return inner.flatMap((branchIssue) => explain(branchIssue, path, schema, root, file));
   }
   const missing = received === undefined && path.length > 0;
-  const expected = expectation(issue);
+  const expected = wantsWholeNumber(issue, schema, path) ? 'a whole number' : expectation(issue);
   return [
     {
       at: file.locate(path),
@@ -60,6 +60,13 @@ function explain(issue: Issue, prefix: Path, schema: Schema, root: unknown, file
         : `${formatPath(path)}: expected ${expected}, received ${show(received)}${nearest(issue, received)}`,
     },
   ];
+}
+
+/** zod only says `int` when it was given a number. */
+function wantsWholeNumber(issue: Issue, schema: Schema, path: Path): boolean {
+  if (issue.code !== 'invalid_type' || issue.expected !== 'number') return false;
+  const found = schemasAt(schema, path).find((candidate) => candidate instanceof z.ZodNumber);
+  return found?.format === 'safeint';
 }
 
 function unknownKey(path: Path, key: string, allowed: readonly string[]): string {
@@ -174,16 +181,21 @@ function valueAt(root: unknown, path: Path): unknown {
 
 /** Keys the maps at `path` may have, over all alternatives of a union that share a key with the value. */
 function allowedKeys(schema: Schema, path: Path, root: unknown): string[] {
-  let candidates = unwrap(schema);
-  for (const key of path)
-    candidates = candidates.flatMap((candidate) => child(candidate, key)).flatMap(unwrap);
-  const shapes = candidates
+  const shapes = schemasAt(schema, path)
     .filter((candidate) => candidate instanceof z.ZodObject)
     .map(({ shape }) => Object.keys(shape));
   const value = valueAt(root, path);
   const present = typeof value === 'object' && value !== null ? Object.keys(value) : [];
   const related = shapes.filter((keys) => keys.some((key) => present.includes(key)));
   return [...new Set((related.length > 0 ? related : shapes).flat())];
+}
+
+/** All that the value at `path` may be. */
+function schemasAt(schema: Schema, path: Path): Schema[] {
+  let candidates = unwrap(schema);
+  for (const key of path)
+    candidates = candidates.flatMap((candidate) => child(candidate, key)).flatMap(unwrap);
+  return candidates;
 }
 
 /** The schemas behind defaults, optionals and unions. */

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { dirname, extname, relative, resolve } from 'node:path';
 import { VernierError } from '#core/errors';
 import type { ModelNames } from '#core/model';
@@ -23,7 +24,9 @@ export function readRobot(path: string): RobotFile {
   if (extname(path) === '.xml') return { path, config: undefined, spec: undefined, modelPath: path };
   const config = new ConfigFile(shortPath(path));
   const spec = parseFile(config, robotSchema);
-  return { path, config, spec, modelPath: resolve(dirname(path), spec.model) };
+  const modelPath = resolve(dirname(path), spec.model);
+  if (!existsSync(modelPath)) config.fail(['model'], `there is no file ${shortPath(modelPath)}`);
+  return { path, config, spec, modelPath };
 }
 
 /** The path as a user would type it. */

@@ -133,6 +133,5 @@ export const robotSchema = z
 /** A robot file as read, defaults filled in. */
 export type RobotSpec = z.output<typeof robotSchema>;
 export type ControlSpec = z.output<typeof controlSchema>;
-export type JointLimits = z.output<typeof jointLimitsSchema>;
 export type ControlMode = (typeof controlModes)[number];
 export type ControlAxis = (typeof controlAxes)[number];

@@ -127,6 +127,9 @@ function compileTask(
 ): { program: Program; expert: ResolvedExpert | undefined } {
   for (const name of Object.keys(spec.signals)) {
     const path = ['signals', name];
+    if (name === 'success' || name === 'failure') {
+      config.fail(path, 'expected another name, the task has a condition of this one');
+    }
     compiler.defineSignal(name, config.expression(path), config.keySource(path));
   }
   const success = config.expression(['success']);

@@ -8,7 +8,9 @@ const name = z.string().min(1);
 const expression = z
   .union([z.string().min(1), z.number()])
   .meta({ description: 'An expression; see docs/expressions.md.' });
-const condition = z.string().min(1).meta({ description: 'An expression that is true or false.' });
+const condition = z
+  .union([z.string().min(1), z.boolean()])
+  .meta({ description: 'An expression that is true or false.' });
 const count = z.int().positive();
 const nonnegative = z.number().nonnegative();
 

@@ -13,6 +13,7 @@ export interface Actor {
   reset(): void;
   /** @shape observation [1,O], outAction [1,A] */
   act(observation: Float32Array, outAction: Float32Array): void | Promise<void>;
+  close?(): void;
 }
 
 /** Which episode of a seed: episode e of environment i has the same start whatever the size of the batch. */

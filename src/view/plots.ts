@@ -110,6 +110,8 @@ export interface ScalarCurve {
     readonly points: readonly { readonly environmentSteps: number; readonly value: number }[];
   }[];
   readonly logarithmic?: boolean;
+  /** Ends of the vertical axis; what the values need when left out. */
+  readonly range?: readonly [number, number];
 }
 
 /** Any measured quantity (a loss, a rate) against environment steps; values that are not finite leave a gap. */
@@ -144,7 +146,10 @@ export function scalarCurveSpec(curve: ScalarCurve): TopLevelSpec {
         field: 'value',
         type: 'quantitative',
         title: curve.unit,
-        scale: curve.logarithmic ? { type: 'log' } : { zero: false },
+        scale: {
+          ...(curve.logarithmic ? { type: 'log' } : { zero: false }),
+          ...(curve.range ? { domain: [...curve.range] } : {}),
+        },
       },
       color: {
         field: 'name',

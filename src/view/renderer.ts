@@ -104,25 +104,6 @@ export class Renderer {
   }
 }
 
-/** `x,y,z,distance,azimuth,elevation` as a free camera, anything else as the name of one.
- * @throws USAGE for a list of another length or with something that is no number */
-export function parseCamera(text: string): string | FreeCamera {
-  if (!text.includes(',')) return text;
-  const numbers = text.split(',').map(Number);
-  const [x, y, z, distance, azimuthDeg, elevationDeg] = numbers;
-  if (numbers.length !== 6 || !numbers.every(Number.isFinite)) {
-    throw new VernierError('USAGE', `'${text}' is no camera`, {
-      hint: 'a name, or x,y,z,distance,azimuth,elevation: the point looked at in metres, angles in degrees',
-    });
-  }
-  return {
-    lookat: [x!, y!, z!],
-    distance: distance!,
-    azimuthDeg: azimuthDeg!,
-    elevationDeg: elevationDeg!,
-  };
-}
-
 /** Native errors as the stack's own, with the hint that only this side knows. */
 function translate<T>(call: () => T): T {
   try {

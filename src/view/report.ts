@@ -90,7 +90,7 @@ body { font: 15px/1.5 system-ui, sans-serif; color: #1f2937; background: #fff; m
 h1 { font-size: 1.6rem; margin-bottom: .2rem; } h2 { font-size: 1.1rem; margin-top: 2rem; border-bottom: 1px solid #e5e7eb; }
 dl { display: flex; flex-wrap: wrap; gap: .4rem 2rem; } dt { color: #6b7280; font-size: .8rem; } dd { margin: 0; font-variant-numeric: tabular-nums; }
 table { border-collapse: collapse; } th, td { text-align: left; padding: .3rem 1rem .3rem 0; font-variant-numeric: tabular-nums; } th { color: #6b7280; font-weight: 500; }
-pre { background: #f3f4f6; padding: .8rem; border-radius: 6px; overflow-x: auto; }
+pre { background: #f3f4f6; padding: .8rem; border-radius: 6px; white-space: pre-wrap; overflow-wrap: anywhere; }
 figure { margin: 1rem 0; } figure img { max-width: 100%; border-radius: 4px; } figcaption { color: #6b7280; font-size: .85rem; }
 svg { max-width: 100%; height: auto; } .plot { display: inline-block; } .verdict { font-weight: 600; }
 .bar { position: relative; width: 16rem; height: .9rem; background: #f3f4f6; border-radius: 3px; }

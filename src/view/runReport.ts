@@ -162,6 +162,8 @@ function rateOf({ successes, episodes, low, high }: Score) {
   return { success: successes / episodes, low, high };
 }
 
+const TRAINING_SUCCESS = 'success while training';
+
 /** One small plot per quantity that the updates report, and the speed. */
 function scalarCurves(events: readonly LoggedEvent[]): ScalarCurve[] {
   const curves = new Map<string, { environmentSteps: number; value: number }[]>();
@@ -171,19 +173,32 @@ function scalarCurves(events: readonly LoggedEvent[]): ScalarCurve[] {
   };
   for (const event of events) {
     if (event.kind !== 'progress') continue;
-    add('success while training', event.environmentSteps, event.success);
+    add(TRAINING_SUCCESS, event.environmentSteps, event.success);
     for (const [name, value] of Object.entries(event.losses)) add(name, event.environmentSteps, value);
     add('environment steps per second', event.environmentSteps, event.stepsPerSecond);
     add('updates per second', event.environmentSteps, event.updatesPerSecond);
   }
-  return [...curves].map(([title, points]) => ({ title, unit: '', series: [{ name: title, points }] }));
+  return [...curves].map(([title, points]) => ({
+    title,
+    unit: '',
+    series: [{ name: title, points }],
+    ...(title === TRAINING_SUCCESS ? { range: [0, 1] as const } : {}),
+  }));
 }
 
+/** The pictures that playEpisodes left, those of the policy with the shortest name first. */
 function stripsOf(folder: string): RunReport['strips'] {
   if (!existsSync(folder)) return [];
-  const files = readdirSync(folder).filter((file) => file.endsWith('.png'));
-  return files.sort().map((file) => ({
-    caption: basename(file, '.png').replaceAll('_', ' '),
-    png: readFileSync(join(folder, file)),
-  }));
+  const pictures = readdirSync(folder)
+    .filter((file) => file.endsWith('.png'))
+    .map((file) => ({ png: readFileSync(join(folder, file)), ...describe(basename(file, '.png')) }));
+  const inOrder = pictures.sort((a, b) => a.who.length - b.who.length || (a.caption < b.caption ? -1 : 1));
+  return inOrder.map(({ caption, png }) => ({ caption, png }));
+}
+
+function describe(name: string): { who: string; caption: string } {
+  const [, actor, environment, episode, outcome] = /^(.*)_e(\d+)_n(\d+)_([a-z]+)$/.exec(name) ?? [];
+  const who = (actor ?? name).replaceAll('_', ' ');
+  if (actor === undefined) return { who, caption: who };
+  return { who, caption: `${who}: environment ${environment}, episode ${episode}, ${outcome}` };
 }

@@ -3,9 +3,11 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, it } from 'vitest';
+import { ensureBuild } from './cli.js';
 
 /** A child that saves for a moment when it is told to stop; it prints a line for each stage. */
 async function child(saveMs: number) {
+  ensureBuild();
   const code = `
     const { catchInterrupt } = await import(${JSON.stringify(pathToFileURL(resolve('dist/cli/interrupt.js')).href)});
     const interrupt = catchInterrupt((text) => console.log(text));

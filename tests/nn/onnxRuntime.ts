@@ -55,14 +55,26 @@ function runEngine(outputs: Outputs, inputs: ReadonlyMap<string, Values>, option
   return results;
 }
 
-async function runOnnx(outputs: Outputs, inputs: ReadonlyMap<string, Values>) {
-  const session = await runtime!.InferenceSession.create(exportOnnx({ name: 'onnx', outputs }));
-  const feeds = inputsOf(outputs).map((node) => {
-    const { name } = node.attributes;
-    const type = node.dtype === 'i32' ? 'int32' : 'float32';
-    return [name, new runtime!.Tensor(type, inputs.get(name)!, node.shape)] as const;
+export interface Feed {
+  readonly data: Values;
+  readonly dims: readonly number[];
+}
+
+/** Runs a model once; an Int32Array is fed as int32, anything else as float32. */
+export async function runModel(model: Uint8Array, feeds: Readonly<Record<string, Feed>>) {
+  const session = await runtime!.InferenceSession.create(model);
+  const tensors = Object.entries(feeds).map(([name, { data, dims }]) => {
+    const type = data instanceof Int32Array ? 'int32' : 'float32';
+    return [name, new runtime!.Tensor(type, data, dims)] as const;
   });
-  return session.run(Object.fromEntries(feeds));
+  return session.run(Object.fromEntries(tensors));
+}
+
+function runOnnx(outputs: Outputs, inputs: ReadonlyMap<string, Values>) {
+  const feeds = inputsOf(outputs).map(({ attributes: { name }, shape }) => {
+    return [name, { data: inputs.get(name)!, dims: shape }] as const;
+  });
+  return runModel(exportOnnx({ name: 'onnx', outputs }), Object.fromEntries(feeds));
 }
 
 /** The worst difference as a share of the tensor's largest value, and where it is. */

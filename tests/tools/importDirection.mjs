@@ -67,6 +67,12 @@ function line(text, position) {
   return text.slice(0, position).split('\n').length;
 }
 
+/** Whether the import whose specifier stands at `position` is erased: it counts for the direction, not for cycles. */
+function isTypeOnly(text, position) {
+  const start = Math.max(...['import', 'export'].map((keyword) => text.lastIndexOf(keyword, position)));
+  return /^(import|export)\s+type\b/.test(text.slice(start));
+}
+
 function checkTypeScript(root, problems) {
   const src = join(root, 'src');
   const graph = new Map();
@@ -87,7 +93,7 @@ function checkTypeScript(root, problems) {
         problems.push(`${at}: ${fileName} names no file under src`);
         continue;
       }
-      targets.push(target);
+      if (!isTypeOnly(text, pos)) targets.push(target);
       const to = relative(src, target).split(sep);
       const toFolder = to.length > 1 ? to[0] : undefined;
       const allowed = folder ? (MAY_IMPORT[folder] ?? []) : ['*'];

@@ -61,6 +61,15 @@ it('fails on a cycle and names it', () => {
   expect(status).toBe(1);
 });
 
+it('lets types refer to each other in a circle', () => {
+  const { output, status } = check({
+    'src/nn/a.ts': "import {\n  one,\n} from './b.js';\n",
+    'src/nn/b.ts': "import type { A } from '#nn/a';\nexport const one = 1;\n",
+  });
+  expect(output).toContain('point down only');
+  expect(status).toBe(0);
+});
+
 it('fails on a second loader of a guarded package, also through a variable', () => {
   const { status, output } = check({
     'src/policy/onnx.ts': "const name = 'onnxruntime-node';\nexport const load = () => import(name);\n",

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Picture, parseCamera, Renderer, type RendererOptions } from '#view/renderer';
+import { type Picture, Renderer, type RendererOptions } from '#view/renderer';
 import { renderingMissing } from './rendering.js';
 
 /** A red box on a slide along y, a green box fixed at x = 1, a blue mocap box, before a black void. */
@@ -98,16 +98,3 @@ describe.skipIf(renderingMissing)(
     });
   },
 );
-
-it('a camera is a name or six numbers', () => {
-  expect(parseCamera('side')).toBe('side');
-  expect(parseCamera('0.5,0,-0.1,1.2,145,-20')).toEqual({
-    lookat: [0.5, 0, -0.1],
-    distance: 1.2,
-    azimuthDeg: 145,
-    elevationDeg: -20,
-  });
-  for (const wrong of ['1,2,3', '0,0,0,1,2,north']) {
-    expect(() => parseCamera(wrong)).toThrow(expect.objectContaining({ code: 'USAGE' }));
-  }
-});

@@ -127,13 +127,17 @@ describe('the report of a run folder', () => {
   it('takes in the pictures of episodes, and leaves the curve beside it', async () => {
     write([...events, final]);
     mkdirSync(join(folder, 'episodes'));
-    writeFileSync(
-      join(folder, 'episodes', 'base_e0_n1_failure.png'),
-      PNG.sync.write(new PNG({ width: 2, height: 2 })),
-    );
+    for (const name of ['base_and_residual_e0_n1_success', 'base_e0_n1_failure']) {
+      const png = PNG.sync.write(new PNG({ width: 2, height: 2 }));
+      writeFileSync(join(folder, 'episodes', `${name}.png`), png);
+    }
     writeFileSync(join(folder, 'episodes', 'base_e0_n1_failure.mp4'), '');
     const html = readFileSync(await writeRunReport(folder, origin), 'utf8');
-    expect(html).toContain('base e0 n1 failure');
+    const captions = [...html.matchAll(/<figcaption>(.*?)<\/figcaption>/g)].map(([, caption]) => caption);
+    expect(captions).toEqual([
+      'base: environment 0, episode 1, failure',
+      'base and residual: environment 0, episode 1, success',
+    ]);
     expect(html).toContain('data:image/png;base64,iVBOR');
     expect(readFileSync(join(folder, 'curve.svg'), 'utf8')).toMatch(/^<svg/);
     expect(PNG.sync.read(readFileSync(join(folder, 'curve.png'))).width).toBeGreaterThan(1000);

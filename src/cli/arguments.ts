@@ -1,0 +1,17 @@
+import { InvalidArgumentError } from 'commander';
+
+/** A whole number from the command line. */
+export function wholeNumber(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('Expected a whole number.');
+  return Number(text);
+}
+
+/** `640x480`. */
+export function pictureSize(text: string): { readonly width: number; readonly height: number } {
+  const match = /^(\d+)x(\d+)$/.exec(text);
+  const [width, height] = [Number(match?.[1]), Number(match?.[2])];
+  if (!match || width < 16 || height < 16) {
+    throw new InvalidArgumentError('Expected width x height in pixels, for example 640x480.');
+  }
+  return { width, height };
+}

@@ -1,0 +1,80 @@
+import { describeBackends } from '#cli/backends';
+import type { CliContext } from '#cli/context';
+import type { EvalFlags } from '#cli/eval';
+import { table } from '#cli/format';
+import { catchInterrupt } from '#cli/interrupt';
+import { loadSubject, makeNamedPolicy, type PolicyName, requireBundle, type Subject } from '#cli/subject';
+import { formatPaired, formatScore } from '#cli/trainView';
+import { makeEnv } from '#env/makeEnv';
+import type { VectorEnv } from '#env/vectorEnv';
+import { type Evaluation, type EvaluationOptions, evaluate } from '#learn/evaluate';
+import { scoreOf } from '#learn/events';
+import { comparePaired } from '#learn/statistics';
+
+const TITLES: Readonly<Record<PolicyName, string>> = {
+  policy: 'base + residual',
+  base: 'base',
+  expert: 'expert, with its noise',
+  zero: 'zero',
+  random: 'random',
+};
+
+async function evaluateNamed(
+  subject: Subject,
+  name: PolicyName,
+  env: VectorEnv,
+  options: EvaluationOptions,
+): Promise<Evaluation> {
+  const policy = await makeNamedPolicy(subject, name, env, options.seed);
+  try {
+    return await evaluate(env, policy, options);
+  } finally {
+    policy.close();
+  }
+}
+
+export async function evaluateFromCommandLine(
+  what: string,
+  flags: EvalFlags,
+  context: CliContext,
+): Promise<void> {
+  const subject = await loadSubject(what, context.overrides, flags.task);
+  const settings = subject.task.spec.evaluation;
+  const { episodes = settings.episodes, seed = settings.seed, threads } = flags;
+  const names: readonly PolicyName[] = flags.policy ? [flags.policy] : ['base', 'policy'];
+  if (names.includes('policy') || names.includes('base')) requireBundle(subject);
+  const env = await makeEnv(subject.task, {
+    environments: Math.min(settings.environments, episodes),
+    seed,
+    ...(threads === undefined ? {} : { threads }),
+  });
+  const interrupt = catchInterrupt(() => {});
+  try {
+    if (!flags.json)
+      context.out(`${subject.task.name}, ${episodes} episodes of seed ${seed}; ${describeBackends(threads)}`);
+    const evaluations: Evaluation[] = [];
+    for (const name of names) {
+      evaluations.push(await evaluateNamed(subject, name, env, { episodes, seed, signal: interrupt.signal }));
+    }
+    const [first, second] = evaluations;
+    const paired = first && second ? comparePaired(first.perEpisode, second.perEpisode) : undefined;
+    const scores = evaluations.map(scoreOf);
+    if (flags.json) {
+      const policies = Object.fromEntries(names.map((name, i) => [name, scores[i]]));
+      context.out(JSON.stringify({ task: subject.task.name, seed, policies, paired }, null, 2));
+      return;
+    }
+    const rows = names.map((name, i) => [
+      TITLES[name],
+      formatScore(scores[i]!),
+      `${scores[i]!.meanLength.toFixed(1)} steps`,
+    ]);
+    for (const line of table(rows)) context.out(line);
+    if (paired) context.out(formatPaired(paired));
+    const faults = evaluations.reduce((sum, evaluation) => sum + evaluation.faults, 0);
+    if (faults > 0) context.out(`${faults} simulations broke off and count as failures`);
+  } finally {
+    interrupt.dispose();
+    env.close();
+  }
+}

@@ -1,0 +1,45 @@
+import { join } from 'node:path';
+import { describeBackends } from '#cli/backends';
+import type { CliContext } from '#cli/context';
+import { catchInterrupt } from '#cli/interrupt';
+import type { PlayFlags } from '#cli/play';
+import { shownPath } from '#cli/runFolder';
+import { loadSubject, makeNamedPolicy } from '#cli/subject';
+import { parseCamera, playEpisodes } from '#view/play';
+
+export async function playFromCommandLine(
+  what: string,
+  flags: PlayFlags,
+  context: CliContext,
+): Promise<void> {
+  const subject = await loadSubject(what, context.overrides, flags.task);
+  const { task, run, bundle } = subject;
+  const name = flags.policy ?? (bundle || run ? 'policy' : 'expert');
+  const seed = flags.seed ?? task.spec.evaluation.seed;
+  const interrupt = catchInterrupt(context.out);
+  context.out(`${task.name}, ${name}; ${describeBackends(1)}`);
+  const episodes = playEpisodes({
+    task,
+    seed,
+    episodes: Array.from({ length: flags.episodes }, (_, environment) => ({ environment, episode: 0 })),
+    makeActor: (env) => makeNamedPolicy(subject, name, env, seed),
+    directory: flags.out ?? (run ? join(run.folder, 'play') : join('play', task.name)),
+    name,
+    picture: {
+      ...flags.size,
+      shadows: true,
+      ...(flags.camera === undefined ? {} : { camera: parseCamera(flags.camera) }),
+    },
+    save: { frames: flags.frames, stripOnly: flags.strip ?? false },
+  });
+  try {
+    for await (const { success, steps, files } of episodes) {
+      context.out(
+        `${success ? 'success' : 'failure'} after ${steps} steps: ${files.map(shownPath).join(', ')}`,
+      );
+      if (interrupt.requested) break;
+    }
+  } finally {
+    interrupt.dispose();
+  }
+}

@@ -1,0 +1,31 @@
+import { Command } from 'commander';
+import { wholeNumber } from '#cli/arguments';
+import type { CliContext } from '#cli/context';
+
+export function trainCommand(context: CliContext): Command {
+  return new Command('train')
+    .description('demonstrations, a cloned base, a residual on top of it, and the comparison of the two')
+    .argument('<task>', 'a task name or file, or the folder of a run to go on with')
+    .option(
+      '--out <folder>',
+      'the run folder; one that holds a run is gone on with (default: runs/<task>-<time>)',
+    )
+    .option('--seed <n>', 'seed of base and residual', wholeNumber)
+    .option('--threads <n>', 'stepping threads (default: the CPUs)', wholeNumber)
+    .addHelpText(
+      'after',
+      `
+Ctrl-C saves a checkpoint and ends; the same command with the run's folder goes on from there.
+
+Examples:
+  $ vernier train peg_insertion
+  $ vernier train tasks/lift.yaml --out runs/lift --residual.scale=0.2 --demos.episodes=40
+  $ vernier train runs/lift                          go on where it stopped
+  $ vernier train runs/lift --residual.steps=60000   and farther than planned
+`,
+    )
+    .action(async (what: string, options: { out?: string; seed?: number; threads?: number }) => {
+      const { trainFromCommandLine } = await import('#cli/trainSession');
+      context.setExitCode(await trainFromCommandLine(what, options, context));
+    });
+}

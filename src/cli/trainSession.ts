@@ -1,0 +1,179 @@
+import { mkdirSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { join, resolve } from 'node:path';
+import pc from 'picocolors';
+import { describeBackends } from '#cli/backends';
+import type { CliContext } from '#cli/context';
+import { makeDisplay } from '#cli/display';
+import { EXIT } from '#cli/failure';
+import { duration, table } from '#cli/format';
+import { catchInterrupt } from '#cli/interrupt';
+import { isRunFolder, newRunFolder, readRunRecord, shownPath, writeRunRecord } from '#cli/runFolder';
+import { loadSubject, mergeOverrides } from '#cli/subject';
+import { formatPaired, formatScore, trainView } from '#cli/trainView';
+import { packageVersion } from '#cli/version';
+import { VernierError } from '#core/errors';
+import { listCheckpoints } from '#learn/checkpoint';
+import type { TrainEvent } from '#learn/events';
+import { RunDirectory } from '#learn/runDirectory';
+import { runConfig, type TrainResult, train } from '#learn/train';
+import { loadTask, type ResolvedTask } from '#spec/task';
+import { scalarsOf } from '#view/runEvents';
+import { EventFileWriter } from '#view/tensorboard';
+
+/** One session of `vernier train`: opens or goes on with a run, trains, and says what came of it. */
+
+export interface TrainFlags {
+  readonly out?: string;
+  readonly seed?: number;
+  readonly threads?: number;
+}
+
+interface OpenRun {
+  readonly task: ResolvedTask;
+  readonly folder: string;
+  readonly resumed: boolean;
+}
+
+/** Resolves to the exit code. */
+export async function trainFromCommandLine(
+  what: string,
+  flags: TrainFlags,
+  context: CliContext,
+): Promise<number> {
+  const run = await openRun(what, flags, context.overrides);
+  const result = await trainIn(run);
+  const folder = shownPath(run.folder);
+  if (!result.finished) {
+    context.out(
+      `stopped at ${result.environmentSteps} environment steps; go on with: vernier train ${folder}`,
+    );
+    return EXIT.interrupted;
+  }
+  const report = await writeReport(run);
+  for (const line of summary(run, result, report)) context.out(line);
+  return 0;
+}
+
+/** Pictures and report of a finished run; resolves to the report's path. */
+async function writeReport({ task, folder }: OpenRun): Promise<string> {
+  const { drawContrast } = await import('#cli/runPictures');
+  const { writeRunReport } = await import('#view/runReport');
+  const undrawn = await drawContrast(folder, await loadSubject(folder, []));
+  const { overrides, vernier, started } = readRunRecord(folder);
+  return writeRunReport(folder, {
+    title: `${task.name}: base against base + residual`,
+    description: task.spec.description,
+    command: ['vernier train', shownPath(task.file), ...overrides.map((text) => `--${text}`)].join(' '),
+    facts: [
+      ['robot', task.robot.spec.name],
+      [
+        'machine',
+        `${cpus()[0]?.model.trim() ?? process.arch}, ${describeBackends(task.spec.residual.threads)}`,
+      ],
+      ['started', started],
+      ['Vernier', vernier],
+      ...(undrawn === undefined ? [] : [['pictures', `none: ${undrawn}`] as const]),
+    ],
+  });
+}
+
+function flagOverrides({ seed, threads }: TrainFlags): string[] {
+  return [
+    ...(seed === undefined ? [] : [`base.seed=${seed}`, `residual.seed=${seed}`]),
+    ...(threads === undefined ? [] : [`residual.threads=${threads}`]),
+  ];
+}
+
+/** Finds task and folder, and writes down how the run is started. */
+async function openRun(what: string, flags: TrainFlags, overrides: readonly string[]): Promise<OpenRun> {
+  const named = isRunFolder(what);
+  if (named && flags.out !== undefined && resolve(flags.out) !== resolve(what)) {
+    throw new VernierError('USAGE', `${what} is a run to go on with, so --out ${flags.out} means nothing`, {
+      hint: `a new run starts from a task: vernier train ${shownPath(readRunRecord(what).task)} --out ${flags.out}`,
+    });
+  }
+  const existing = [what, flags.out].find((path) => path !== undefined && isRunFolder(path));
+  const record = existing === undefined ? undefined : readRunRecord(existing);
+  const merged = mergeOverrides(record?.overrides ?? [], overrides, flagOverrides(flags));
+  const task = await loadTask(named ? record!.task : what, merged);
+  if (record && record.task !== task.file) {
+    throw new VernierError(
+      'USAGE',
+      `${existing} holds a run of ${shownPath(record.task)}, not of ${shownPath(task.file)}`,
+      {
+        hint: 'name another folder with --out',
+      },
+    );
+  }
+  const folder = existing ?? flags.out ?? newRunFolder(task, new Date());
+  mkdirSync(folder, { recursive: true });
+  writeRunRecord(folder, {
+    task: task.file,
+    overrides: merged,
+    vernier: record?.vernier ?? packageVersion(),
+    started: record?.started ?? new Date().toISOString(),
+    resolved: task.spec,
+  });
+  return { task, folder, resumed: record !== undefined };
+}
+
+async function trainIn({ task, folder, resumed }: OpenRun): Promise<TrainResult> {
+  const start = performance.now();
+  const display = makeDisplay({ stream: process.stdout });
+  const view = trainView(display, () => (performance.now() - start) / 1000);
+  const boards = tensorBoard(join(folder, 'tensorboard'), resumed);
+  const interrupt = catchInterrupt((text) => display.line(pc.yellow(text)));
+  display.line(`${pc.bold(task.name)} in ${shownPath(folder)}`);
+  display.line(pc.dim(describeBackends(task.spec.residual.threads)));
+  try {
+    const report = (event: TrainEvent): void => {
+      view(event);
+      boards.write(event);
+    };
+    return await train(task, runConfig(task), new RunDirectory(folder), report, interrupt.signal);
+  } finally {
+    display.close();
+    boards.close();
+    interrupt.dispose();
+  }
+}
+
+/** Event files for TensorBoard; a session's own begins with its first number. */
+function tensorBoard(folder: string, resumed: boolean): { write(event: TrainEvent): void; close(): void } {
+  let writer: EventFileWriter | undefined;
+  return {
+    write: (event) => {
+      const scalars = scalarsOf(event);
+      if (!scalars) return;
+      writer ??= new EventFileWriter(folder, resumed ? { firstStep: scalars.step } : {});
+      writer.scalars(scalars.step, scalars.values);
+    },
+    close: () => writer?.close(),
+  };
+}
+
+function summary({ folder }: OpenRun, result: TrainResult, report: string): string[] {
+  const { base, policy, paired, shipped, bundle, environmentSteps, seconds } = result;
+  const checkpoint = listCheckpoints(folder)[0];
+  const scores = [
+    ...(base ? [['base', formatScore(base)]] : []),
+    ...(policy ? [[shipped === 'base' ? 'shipped: the base' : 'base + residual', formatScore(policy)]] : []),
+  ];
+  const files = [
+    ['report', shownPath(report)],
+    ...(checkpoint ? [['checkpoint', shownPath(checkpoint)]] : []),
+    ...(bundle ? [['policy', shownPath(bundle)]] : []),
+    ['TensorBoard', `tensorboard --logdir ${shownPath(folder)}`],
+  ];
+  return [
+    '',
+    ...table(scores),
+    ...(paired ? [formatPaired(paired)] : []),
+    `${environmentSteps} environment steps, ${duration(seconds)} in this session`,
+    '',
+    ...table(files),
+    '',
+    `next: vernier play ${shownPath(folder)}, or vernier eval ${shownPath(folder)}`,
+  ];
+}

@@ -1,0 +1,90 @@
+import pc from 'picocolors';
+import type { Display } from '#cli/display';
+import { compact, duration, percent, rateWithInterval } from '#cli/format';
+import type { PhaseName, Score, TrainEvent } from '#learn/events';
+import type { PairedComparison } from '#learn/statistics';
+
+/** What a training run shows while it goes on: a line for what is settled, a status for what moves. */
+
+const PHASE_TITLES: Readonly<Record<PhaseName, string>> = {
+  demos: 'demonstrations by the expert',
+  base: 'cloning the base policy',
+  'warm-up': 'warm-up: the base with noise fills the replay',
+  'critic only': 'critics only: the actor waits',
+  online: 'residual: acting and learning',
+  'final evaluation': 'final evaluation: base and policy on the same initial states',
+  done: 'done',
+};
+
+export function formatScore({ rate, low, high, successes, episodes }: Score): string {
+  return `${rateWithInterval(rate, [low, high])}  ${successes} of ${episodes}`;
+}
+
+/** How two policies compare, start by start; first = base. */
+export function formatPaired({ onlyFirst, onlySecond, both, neither, pValue }: PairedComparison): string {
+  const p = pValue < 1e-4 ? pValue.toExponential(1) : pValue.toFixed(4);
+  return (
+    `on the same starts: only base + residual ${onlySecond}, only base ${onlyFirst}, both ${both}, ` +
+    `neither ${neither} (McNemar p = ${p})`
+  );
+}
+
+function bar(done: number, total: number, width = 24): string {
+  const filled = Math.round((width * Math.min(done, total)) / Math.max(1, total));
+  return `${'█'.repeat(filled)}${'░'.repeat(width - filled)}`;
+}
+
+type Progress = Extract<TrainEvent, { kind: 'progress' }>;
+
+function progressStatus(event: Progress): string {
+  const { phase, environmentSteps, total, success, stepsPerSecond, updatesPerSecond, eta } = event;
+  return [
+    `  ${bar(environmentSteps, total)} ${phase}`,
+    `${compact(environmentSteps)} of ${compact(total)} steps`,
+    ...(success === undefined ? [] : [`success ${percent(success)}`]),
+    `${compact(stepsPerSecond)} steps/s`,
+    `${compact(updatesPerSecond)} updates/s`,
+    ...(eta === undefined ? [] : [`ETA ${duration(eta)}`]),
+  ].join('  ');
+}
+
+function evaluationLine(event: Extract<TrainEvent, { kind: 'evaluation' }>): string {
+  const who = { base: 'base alone', policy: 'base + residual', final: 'base + residual, final' }[event.what];
+  return `${compact(event.environmentSteps)} steps, ${who}: ${formatScore(event.score)}`;
+}
+
+/** Turns the events of a run into lines and a status. `seconds` is the time since this session began. */
+export function trainView(display: Display, seconds: () => number): (event: TrainEvent) => void {
+  const line = (text: string): void => display.line(`${pc.dim(duration(seconds()).padStart(11))}  ${text}`);
+  return (event) => {
+    switch (event.kind) {
+      case 'phase':
+        line(pc.bold(PHASE_TITLES[event.phase]));
+        break;
+      case 'demos':
+        display.status(
+          `  ${bar(event.kept, event.wanted)} ${event.kept} of ${event.wanted} kept, ${event.tried} tried`,
+        );
+        break;
+      case 'bc': {
+        const held = event.validation === undefined ? '' : `, held out ${event.validation.toPrecision(3)}`;
+        display.status(`  ${bar(event.step, event.total)} loss ${event.loss.toPrecision(3)}${held}`);
+        break;
+      }
+      case 'progress':
+        display.status(progressStatus(event));
+        break;
+      case 'evaluation':
+        line(evaluationLine(event));
+        break;
+      case 'checkpoint':
+        line(pc.dim(`checkpoint at ${compact(event.environmentSteps)} steps`));
+        break;
+      case 'note':
+        line(event.text);
+        break;
+      default:
+        event satisfies never;
+    }
+  };
+}

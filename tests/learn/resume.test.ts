@@ -1,0 +1,197 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { ContainerData } from '#core/container';
+import { VernierError } from '#core/errors';
+import { listCheckpoints, loadLatestCheckpoint } from '#learn/checkpoint';
+import type { TrainEvent } from '#learn/events';
+import { RunDirectory } from '#learn/runDirectory';
+import { type TrainResult, trainProblem } from '#learn/train';
+import { packageRoot } from '#native/addon';
+import { kinematicPeg } from './kinematicPeg.js';
+import { smallRun } from './smallRun.js';
+
+const QUICK = {
+  environments: 4,
+  hidden: [16, 16],
+  batch: 16,
+  warmup_steps: 200,
+  critic_only_updates: 40,
+  utd: 0.5,
+  evaluate_every: 200,
+  evaluate_episodes: 10,
+  checkpoint_every: 100,
+  n_step: 3,
+};
+const REST = {
+  base: { steps: 60, hidden: [16, 16] },
+  demos: { episodes: 4 },
+  evaluation: { episodes: 20, environments: 20 },
+  backend: 'reference',
+} as const;
+
+const newFolder = (): string => mkdtempSync(join(tmpdir(), 'vernier-resume-'));
+
+async function runIn(
+  folder: string,
+  residual: Record<string, unknown>,
+  signal = new AbortController().signal,
+  onEvent: (event: TrainEvent) => void = () => {},
+): Promise<TrainResult> {
+  const config = smallRun({ ...QUICK, ...residual }, REST);
+  return trainProblem(kinematicPeg(), config, new RunDirectory(folder), onEvent, signal);
+}
+
+/** Everything a checkpoint holds but the size of the log, which has times in it. */
+function contents(folder: string): { meta: Record<string, unknown>; arrays: Map<string, ContainerData> } {
+  const { meta, arrays } = loadLatestCheckpoint(folder)!;
+  return { meta: { ...meta, metricsBytes: 0 }, arrays: new Map(arrays) };
+}
+
+function expectSame(folder: string, reference: string): void {
+  const [a, b] = [contents(folder), contents(reference)];
+  expect(a.meta).toEqual(b.meta);
+  expect([...a.arrays.keys()]).toEqual([...b.arrays.keys()]);
+  for (const [name, values] of a.arrays) expect(values, name).toEqual(b.arrays.get(name));
+}
+
+/** The events of metrics.jsonl that do not depend on the clock. */
+function story(folder: string): unknown[] {
+  return readFileSync(join(folder, 'metrics.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as TrainEvent)
+    .filter((event) => event.kind === 'evaluation' && event.what === 'policy')
+    .map((event) => ({ ...event, seconds: 0 }));
+}
+
+async function uninterrupted(steps: number, residual: Record<string, unknown> = {}): Promise<string> {
+  const folder = newFolder();
+  await runIn(folder, { ...residual, steps });
+  return folder;
+}
+
+describe('resuming', () => {
+  it('N and N more steps are 2N steps, bit for bit', async () => {
+    const reference = await uninterrupted(800);
+    const folder = newFolder();
+    await runIn(folder, { steps: 400 });
+    await runIn(folder, { steps: 800 });
+    expectSame(folder, reference);
+    expect(story(folder)).toEqual(story(reference));
+  });
+
+  it('holds for the baselines and for the learner beside the stepping', async () => {
+    for (const residual of [{ algorithm: 'rlpd' }, { algorithm: 'ibrl' }, { learner_thread: true }]) {
+      const reference = await uninterrupted(480, residual);
+      const folder = newFolder();
+      await runIn(folder, { ...residual, steps: 260 });
+      await runIn(folder, { ...residual, steps: 480 });
+      expectSame(folder, reference);
+    }
+    // The overlap changes when things happen, not what.
+    expectSame(await uninterrupted(480, { learner_thread: true }), await uninterrupted(480));
+  });
+
+  it('holds after an interruption at any moment, which saves and ends cleanly', async () => {
+    const reference = await uninterrupted(600);
+    const folder = newFolder();
+    for (const kind of ['bc', 'phase', 'evaluation', 'checkpoint', 'progress'] as const) {
+      const controller = new AbortController();
+      let seen = 0;
+      const result = await runIn(folder, { steps: 600 }, controller.signal, (event) => {
+        if (event.kind === kind && ++seen === 2) controller.abort();
+      });
+      if (controller.signal.aborted && result.finished === false) expect(result.bundle).toBeUndefined();
+    }
+    expect((await runIn(folder, { steps: 600 })).finished).toBe(true);
+    expectSame(folder, reference);
+  });
+
+  it('holds after kill -9 at random moments', async () => {
+    const reference = await uninterrupted(800);
+    const folder = newFolder();
+    let kills = 0;
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const child = startChild(folder, { ...QUICK, steps: 800 });
+      // After the process has begun to train, somewhere in the next while.
+      await firstOutput(child);
+      await new Promise((resume) => setTimeout(resume, 100 + Math.random() * 900));
+      if (child.kill('SIGKILL')) kills++;
+      await exited(child);
+    }
+    expect(kills).toBeGreaterThan(0);
+    expect((await runIn(folder, { steps: 800 })).finished).toBe(true);
+    expectSame(folder, reference);
+    expect(story(folder)).toEqual(story(reference));
+  }, 180_000);
+
+  it('uses the previous checkpoint where the newest is torn, and says so', async () => {
+    const reference = await uninterrupted(800);
+    const folder = newFolder();
+    await runIn(folder, { steps: 600 });
+    const [newest, previous] = listCheckpoints(folder);
+    expect(previous).toBeDefined();
+    const bytes = readFileSync(newest!);
+    writeFileSync(newest!, bytes.subarray(0, Math.floor(bytes.length / 2)));
+    const notes: string[] = [];
+    await runIn(folder, { steps: 800 }, undefined, (event) => {
+      if (event.kind === 'note') notes.push(event.text);
+    });
+    expect(notes[0]).toContain(newest!);
+    expect(notes[0]).toMatch(/checksum/);
+    expect(notes[1]).toContain(previous!);
+    expectSame(folder, reference);
+  });
+
+  it('refuses a folder of another task or other settings, naming the difference', async () => {
+    const folder = newFolder();
+    await runIn(folder, { steps: 240 });
+    await expect(runIn(folder, { steps: 240, gamma: 0.9 })).rejects.toThrow(
+      /residual\.gamma was 0\.98, now it is 0\.9/,
+    );
+    const config = smallRun({ ...QUICK, steps: 240 }, REST);
+    const other = trainProblem(
+      kinematicPeg({ horizon: 30 }),
+      config,
+      new RunDirectory(folder),
+      () => {},
+      new AbortController().signal,
+    );
+    await expect(other).rejects.toThrow(/task was/);
+  });
+
+  it('fails with one error where every checkpoint is torn', async () => {
+    const folder = newFolder();
+    await runIn(folder, { steps: 240 });
+    for (const path of listCheckpoints(folder)) writeFileSync(path, 'torn');
+    const error = await runIn(folder, { steps: 400 }).catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(VernierError);
+    expect((error as VernierError).code).toBe('CHECKPOINT');
+  });
+});
+
+function startChild(folder: string, residual: Record<string, unknown>): ChildProcess {
+  const script = join(packageRoot, 'tests', 'learn', 'trainChild.ts');
+  const loader = join(packageRoot, 'tests', 'tools', 'typescript.mjs');
+  const settings = [JSON.stringify(residual), JSON.stringify(REST)];
+  return spawn(
+    process.execPath,
+    ['--conditions=vernier-src', '--import', loader, script, folder, ...settings],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
+}
+
+async function firstOutput(child: ChildProcess): Promise<void> {
+  await new Promise((resume) => child.stdout!.once('data', resume));
+  child.stdout!.resume();
+}
+
+async function exited(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null)
+    await new Promise((resume) => child.once('exit', resume));
+}

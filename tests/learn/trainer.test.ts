@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest';
+import { collectDemos, labelDemos } from '#learn/collect';
+import { evaluate } from '#learn/evaluate';
+import { Trainer } from '#learn/trainer';
+import { actionsUnscaled, fitNormaliser } from '#policy/normaliser';
+import { ResidualPolicy } from '#policy/residualPolicy';
+import { ZeroPolicy } from '#policy/simpleBases';
+import { kinematicPeg } from './kinematicPeg.js';
+import { smallRun } from './smallRun.js';
+
+const problem = kinematicPeg();
+const { O, A } = problem;
+
+async function trainerOn(residual: Record<string, unknown>) {
+  const { residual: settings, demos: wanted } = smallRun(residual);
+  const { demos } = (await collectDemos(problem, { settings: wanted }))!;
+  const fitted = fitNormaliser(demos.observation, O, demos.action, A, {
+    scale: 0,
+    rangeFloor: 0.1,
+    stdFloor: 0.1,
+  });
+  const normaliser = settings.algorithm === 'residual' ? fitted : actionsUnscaled(fitted);
+  const { n_step: nStep, gamma, environments: B } = settings;
+  const env = await problem.makeEnv({ environments: B, seed: settings.seed });
+  const trainer = new Trainer({
+    env,
+    base: new ZeroPolicy(B, O, A),
+    normaliser,
+    demos: await labelDemos(demos, new ZeroPolicy(1, O, A), { nStep, gamma }),
+    settings,
+    compile: {},
+  });
+  await trainer.begin();
+  return { trainer, normaliser, settings };
+}
+
+describe('the trainer', () => {
+  it('raises the scale of the residual over its warm-up', async () => {
+    const { trainer } = await trainerOn({
+      environments: 10,
+      warmup_steps: 40,
+      critic_only_updates: 1,
+      utd: 0.1,
+      scale: 0.4,
+      scale_warmup: 100,
+    });
+    const scales: number[] = [];
+    while (trainer.counters.environmentSteps < 160) {
+      const acted = trainer.scale;
+      await trainer.advance();
+      if (trainer.phase === 'online') scales.push(acted);
+    }
+    expect(scales[0]).toBe(0);
+    expect(scales[6]).toBeCloseTo(0.2, 6);
+    expect(scales.at(-1)).toBe(0.4);
+  });
+
+  it('keeps the phases apart: warm-up, then the critics alone, then both', async () => {
+    const { trainer } = await trainerOn({
+      environments: 8,
+      warmup_steps: 40,
+      critic_only_updates: 6,
+      actor_every: 4,
+    });
+    const actor = () => trainer.agent.parts.actor.block.values.slice();
+    const first = actor();
+    while (trainer.phase !== 'online') await trainer.advance();
+    expect(trainer.counters).toMatchObject({ environmentSteps: 40, criticUpdates: 6, actorUpdates: 0 });
+    expect(actor()).toEqual(first);
+    await trainer.advance();
+    // 1 update per step and 8 environments; numbers 8 and 12 of all are with the actor.
+    expect(trainer.counters).toMatchObject({ environmentSteps: 48, criticUpdates: 14, actorUpdates: 2 });
+    expect(actor()).not.toEqual(first);
+  });
+
+  it('learns from demonstrations without a base too (the RLPD baseline)', async () => {
+    const { trainer, normaliser } = await trainerOn({
+      algorithm: 'rlpd',
+      steps: 5000,
+      utd: 2,
+      hidden: [64, 64],
+      batch: 64,
+      actor_lr: 1e-3,
+      temperature: 0.02,
+    });
+    while (!trainer.finished) await trainer.advance();
+    const policy = new ResidualPolicy(new ZeroPolicy(50, O, A), trainer.agent.trained(), normaliser, 1);
+    const env = await problem.makeEnv({ environments: 50, seed: 0 });
+    const { rate } = await evaluate(env, policy, { episodes: 100, seed: 77 });
+    expect(rate).toBeGreaterThan(0.5);
+  }, 120_000);
+});
