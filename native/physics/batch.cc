@@ -112,7 +112,7 @@ void Batch::buildWorkers() {
     controller_.rememberHome(*data);
   });
   if (fatal != nullptr) throw Error("PHYSICS", std::string("the model's home position fails: ") + fatal);
-  randomizer_.emplace(spec_.randomize, *model_, *data);
+  randomizer_ = std::make_unique<const Randomizer>(spec_.randomize, *model_, *data);
   for (int i = 0; i < pool_.threads(); ++i) {
     Worker worker;
     if (randomizer_->parameters() > 0) worker.own_model = copyModel(*model_);

@@ -4,7 +4,7 @@
 
 #include <array>
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -102,7 +102,7 @@ class Batch {
   ModelPtr model_;
   Buffers buffers_;
   Controller controller_;
-  std::optional<Randomizer> randomizer_;
+  std::unique_ptr<const Randomizer> randomizer_;
   expr::Program program_;
   Pool pool_;
   double period_;
