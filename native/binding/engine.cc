@@ -13,10 +13,10 @@ namespace {
 class EngineProgram : public Napi::ObjectWrap<EngineProgram> {
  public:
   static Napi::Function define(Napi::Env env) {
-    return DefineClass(env, "EngineProgram",
-                       {InstanceMethod<&EngineProgram::run>("run"), InstanceMethod<&EngineProgram::runAsync>("runAsync"),
-                        InstanceMethod<&EngineProgram::close>("close"),
-                        InstanceAccessor<&EngineProgram::busy>("busy")});
+    return DefineClass(
+        env, "EngineProgram",
+        {InstanceMethod<&EngineProgram::run>("run"), InstanceMethod<&EngineProgram::runAsync>("runAsync"),
+         InstanceMethod<&EngineProgram::close>("close"), InstanceAccessor<&EngineProgram::busy>("busy")});
   }
 
   // (code: Float64Array, buffers: (Float32Array | Int32Array)[], threads: number)

@@ -110,18 +110,25 @@ constexpr std::size_t kMostLive = 64;
 
 void Executor::execute(const RowsOp& op, int task, const Worker& worker) {
   float* vectors = worker.registers.data();
-  float* scalars = vectors + static_cast<std::size_t>(op.vectors) * static_cast<std::size_t>(op.registerWidth) * kRowBlock;
+  float* scalars =
+      vectors + static_cast<std::size_t>(op.vectors) * static_cast<std::size_t>(op.registerWidth) * kRowBlock;
   thread_local std::vector<LiveOperand> live;
   live.clear();
   for (const RowInstruction& instruction : op.instructions) {
     for (const RowOperand& o : instruction.operands) {
       switch (o.kind) {
-        case OperandKind::kNone: live.push_back({nullptr, {0, 0, 0}, false, false}); break;
+        case OperandKind::kNone:
+          live.push_back({nullptr, {0, 0, 0}, false, false});
+          break;
         case OperandKind::kVector:
           live.push_back({vectors + static_cast<std::ptrdiff_t>(o.index) * op.registerWidth * kRowBlock,
-                          {0, 0, op.registerWidth}, false, false});
+                          {0, 0, op.registerWidth},
+                          false,
+                          false});
           break;
-        case OperandKind::kScalar: live.push_back({scalars + o.index * kRowBlock, {0, 0, 1}, true, false}); break;
+        case OperandKind::kScalar:
+          live.push_back({scalars + o.index * kRowBlock, {0, 0, 1}, true, false});
+          break;
         case OperandKind::kConstant:
           live.push_back({const_cast<float*>(&o.constant), {0, 0, 0}, true, false});
           break;

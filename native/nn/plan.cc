@@ -98,14 +98,22 @@ class Decoder {
 
   PlanOp operation() {
     switch (integer(0, 7)) {
-      case 0: return gemm();
-      case 1: return rows();
-      case 2: return fill();
-      case 3: return copy();
-      case 4: return norm();
-      case 5: return adam();
-      case 6: return polyak();
-      default: return step();
+      case 0:
+        return gemm();
+      case 1:
+        return rows();
+      case 2:
+        return fill();
+      case 3:
+        return copy();
+      case 4:
+        return norm();
+      case 5:
+        return adam();
+      case 6:
+        return polyak();
+      default:
+        return step();
     }
   }
 
@@ -163,13 +171,18 @@ class Decoder {
     RowOperand o;
     o.kind = static_cast<OperandKind>(integer(0, 5));
     switch (o.kind) {
-      case OperandKind::kNone: break;
+      case OperandKind::kNone:
+        break;
       case OperandKind::kVector:
         o.index = static_cast<int>(integer(0, op.vectors - 1));
         if (width > op.registerWidth) fail("an instruction wider than its registers");
         break;
-      case OperandKind::kScalar: o.index = static_cast<int>(integer(0, op.scalars - 1)); break;
-      case OperandKind::kConstant: o.constant = real(); break;
+      case OperandKind::kScalar:
+        o.index = static_cast<int>(integer(0, op.scalars - 1));
+        break;
+      case OperandKind::kConstant:
+        o.constant = real();
+        break;
       case OperandKind::kMemoryVector:
       case OperandKind::kMemoryScalar: {
         o.ref = ref();

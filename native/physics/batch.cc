@@ -70,7 +70,8 @@ Batch::Batch(const BatchSpec& spec, ModelPtr model, const Buffers& buffers)
   }
   const ProgramSpec& p = spec_.program;
   for (const Slot& part : {p.signals, p.observation, p.reward, p.success, p.failure, p.expert}) {
-    if (part.offset + part.length > program_.outputs()) throw Error("SHAPE", "a program group lies outside its outputs");
+    if (part.offset + part.length > program_.outputs())
+      throw Error("SHAPE", "a program group lies outside its outputs");
   }
   requireSize(buffers_.action, B_ * A_, "action");
   requireSize(buffers_.observation, B_ * O_, "observation");
@@ -111,7 +112,7 @@ void Batch::buildWorkers() {
     controller_.rememberHome(*data);
   });
   if (fatal != nullptr) throw Error("PHYSICS", std::string("the model's home position fails: ") + fatal);
-  randomizer_.emplace(spec_.randomize, *model_, *data);
+  randomizer_ = std::make_unique<const Randomizer>(spec_.randomize, *model_, *data);
   for (int i = 0; i < pool_.threads(); ++i) {
     Worker worker;
     if (randomizer_->parameters() > 0) worker.own_model = copyModel(*model_);
@@ -126,7 +127,8 @@ void Batch::buildWorkers() {
 
 template <class Body>
 void Batch::forEach(const Body& body) {
-  const std::size_t share = std::max<std::size_t>(1, B_ / (static_cast<std::size_t>(pool_.threads()) * kTasksPerThread));
+  const std::size_t share =
+      std::max<std::size_t>(1, B_ / (static_cast<std::size_t>(pool_.threads()) * kTasksPerThread));
   const std::size_t tasks = (B_ + share - 1) / share;
   pool_.run(tasks, [&](std::size_t task, int worker) {
     const std::size_t end = std::min(B_, (task + 1) * share);
@@ -137,7 +139,8 @@ void Batch::forEach(const Body& body) {
     std::move(worker.faults.begin(), worker.faults.end(), std::back_inserter(faults_));
     worker.faults.clear();
   }
-  std::sort(faults_.begin(), faults_.end(), [](const Fault& a, const Fault& b) { return a.environment < b.environment; });
+  std::sort(faults_.begin(), faults_.end(),
+            [](const Fault& a, const Fault& b) { return a.environment < b.environment; });
   for (Worker& worker : workers_) {
     if (worker.failure.empty()) continue;
     const std::string failure = std::exchange(worker.failure, {});
@@ -443,7 +446,8 @@ void Batch::readEnvironment(std::size_t environment, mjModel& model, mjData& dat
 
 std::size_t Batch::actionLength(const ControlSpec& control) {
   const bool cartesian = control.mode == Mode::kEndEffectorDelta;
-  return (cartesian ? control.end_effector.axes.size() : control.arm.joints.size()) + (control.gripper.in_action ? 1 : 0);
+  return (cartesian ? control.end_effector.axes.size() : control.arm.joints.size()) +
+         (control.gripper.in_action ? 1 : 0);
 }
 
 }  // namespace vernier::physics

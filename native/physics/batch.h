@@ -4,7 +4,7 @@
 
 #include <array>
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,18 +20,18 @@ namespace vernier::physics {
 
 // Buffers that the caller owns; they stay where they are for the life of the batch. B environments.
 struct Buffers {
-  std::span<const float> action;            // [B, A]
-  std::span<float> observation;             // [B, O]
-  std::span<float> final_observation;       // [B, O]
-  std::span<float> reward;                  // [B]
-  std::span<std::uint8_t> terminated;       // [B]
-  std::span<std::uint8_t> truncated;        // [B]
-  std::span<std::uint8_t> success;          // [B]
-  std::span<const std::uint8_t> active;     // [B]
-  std::span<std::uint32_t> episode;         // [B]
-  std::span<std::uint32_t> steps;           // [B]
-  std::span<double> signals;                // [B, signals]
-  std::span<double> expert;                 // [B, expert]
+  std::span<const float> action;         // [B, A]
+  std::span<float> observation;          // [B, O]
+  std::span<float> final_observation;    // [B, O]
+  std::span<float> reward;               // [B]
+  std::span<std::uint8_t> terminated;    // [B]
+  std::span<std::uint8_t> truncated;     // [B]
+  std::span<std::uint8_t> success;       // [B]
+  std::span<const std::uint8_t> active;  // [B]
+  std::span<std::uint32_t> episode;      // [B]
+  std::span<std::uint32_t> steps;        // [B]
+  std::span<double> signals;             // [B, signals]
+  std::span<double> expert;              // [B, expert]
 };
 
 struct Fault {
@@ -102,7 +102,7 @@ class Batch {
   ModelPtr model_;
   Buffers buffers_;
   Controller controller_;
-  std::optional<Randomizer> randomizer_;
+  std::unique_ptr<const Randomizer> randomizer_;
   expr::Program program_;
   Pool pool_;
   double period_;

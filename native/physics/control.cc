@@ -10,8 +10,8 @@ namespace vernier::physics {
 namespace {
 
 constexpr int kIterations = 3;
-constexpr double kConverged = 1e-7;  // m and rad
-constexpr double kLeash = 0.1;       // rad or m by which a commanded goal may lead the arm
+constexpr double kConverged = 1e-5;           // m and rad
+constexpr double kLeash = 0.1;                // rad or m by which a commanded goal may lead the arm
 constexpr double kDefaultVelocityGain = 0.1;  // kv / kp where a servo has no kv of its own
 
 // exp of a rotation vector.
@@ -101,15 +101,31 @@ Controller::Controller(const ControlSpec& spec, mjModel& model, int substeps)
     joint.qpos = model.jnt_qposadr[id];
     joint.control = model.actuator_ctrladr[actuator];
     joint.gear = model.actuator_gear[6 * actuator];
-    if (cartesian) {
-      for (int body = model.site_bodyid[end.site]; body > 0; body = model.body_parentid[body]) {
-        joint.moves_end_effector |= body == model.jnt_bodyid[id];
-      }
-    }
     arm_.push_back(joint);
   }
+  if (cartesian) buildChain(model);
   for (int actuator : spec_.gripper.actuators) gripper_controls_.push_back(model.actuator_ctrladr[actuator]);
   reparameterise(model);
+}
+
+void Controller::buildChain(const mjModel& model) {
+  const EndEffectorSpec& end = spec_.end_effector;
+  bool has_base = end.base == 0;
+  for (int body = model.site_bodyid[end.site]; body > 0; body = model.body_parentid[body]) {
+    Link link{body, {}};
+    for (int id = model.body_jntadr[body]; id < model.body_jntadr[body] + model.body_jntnum[body]; ++id) {
+      const auto found = std::find(spec_.arm.joints.begin(), spec_.arm.joints.end(), id);
+      const int index = found == spec_.arm.joints.end() ? -1 : static_cast<int>(found - spec_.arm.joints.begin());
+      if (index >= 0) arm_[static_cast<std::size_t>(index)].moves_end_effector = true;
+      link.joints.push_back({id, model.jnt_type[id], model.jnt_qposadr[id], index});
+    }
+    has_base |= body == end.base;
+    chain_.push_back(std::move(link));
+  }
+  std::reverse(chain_.begin(), chain_.end());
+  if (!has_base) {
+    throw Error("PHYSICS", "the base " + nameOf(model, mjOBJ_BODY, end.base) + " does not carry the end effector");
+  }
 }
 
 void Controller::reparameterise(mjModel& model) {
@@ -122,7 +138,8 @@ void Controller::reparameterise(mjModel& model) {
     const double kp = servo ? gain[0] : 0;
     double kv = servo ? -bias[2] : 0;
     if (model.actuator_dyntype[actuator] != mjDYN_NONE) {
-      throw Error("PHYSICS", "the arm actuator " + nameOf(model, mjOBJ_ACTUATOR, actuator) + " has activation dynamics");
+      throw Error("PHYSICS",
+                  "the arm actuator " + nameOf(model, mjOBJ_ACTUATOR, actuator) + " has activation dynamics");
     }
     if (spec_.mode != Mode::kTorque && !servo) {
       throw Error("PHYSICS", "the arm actuator " + nameOf(model, mjOBJ_ACTUATOR, actuator) +
@@ -156,7 +173,8 @@ ControlPlan Controller::plan() const {
   ControlPlan plan;
   plan.start.resize(joints());
   plan.target.resize(joints());
-  plan.measured.resize(joints());
+  plan.axis.resize(3 * joints());
+  plan.anchor.resize(3 * joints());
   plan.jacobian.resize(6 * joints());
   plan.shift.resize(joints());
   plan.locked.resize(joints());
@@ -199,8 +217,8 @@ void Controller::rememberHome(const mjData& data) {
   mju_mat2Quat(home_.rotation, data.site_xmat + 9 * site);
 }
 
-void Controller::begin(const mjModel& model, mjData& data, std::span<const float> action, std::span<double> command,
-                       ControlPlan& plan) const {
+void Controller::begin(const mjModel& model, const mjData& data, std::span<const float> action,
+                       std::span<double> command, ControlPlan& plan) const {
   const bool commanded = spec_.goal == Goal::kCommanded;
   for (std::size_t i = 0; i < joints(); ++i) {
     const double q = data.qpos[arm_[i].qpos];
@@ -265,37 +283,84 @@ void Controller::apply(mjData& data, int k, const ControlPlan& plan) const {
   for (int control : gripper_controls_) data.ctrl[control] = plan.gripper;
 }
 
-void Controller::inverseKinematics(const mjModel& model, mjData& data, std::span<const float> action,
+void Controller::inverseKinematics(const mjModel& model, const mjData& data, std::span<const float> action,
                                    ControlPlan& plan) const {
-  for (std::size_t i = 0; i < joints(); ++i) {
-    plan.measured[i] = data.qpos[arm_[i].qpos];
-    data.qpos[arm_[i].qpos] = plan.start[i];
-  }
-  mj_kinematics(&model, &data);
+  forwardKinematics(model, data, plan);
   Pose goal;
-  targetPose(data, action, goal);
+  targetPose(plan, action, goal);
   for (int iteration = 0; iteration < kIterations; ++iteration) {
-    if (iteration > 0) {
-      for (std::size_t i = 0; i < joints(); ++i) data.qpos[arm_[i].qpos] = plan.target[i];
-      mj_kinematics(&model, &data);
-    }
+    if (iteration > 0) forwardKinematics(model, data, plan);
     double error[6];
-    const double size = poseError(data, goal, error);
+    const double size = poseError(plan, goal, error);
     if (iteration > 0 && size < kConverged) break;
-    jacobian(data, plan);
+    jacobian(plan);
     dampedStep(error, iteration == 0 ? spec_.end_effector.nullspace : 0, plan);
     for (std::size_t i = 0; i < joints(); ++i) plan.target[i] += plan.shift[i];
   }
-  for (std::size_t i = 0; i < joints(); ++i) data.qpos[arm_[i].qpos] = plan.measured[i];
+}
+
+// The chain from the world to the end effector with the arm at plan.target: what mj_kinematics does for every body and
+// geom of the model, for the few that matter here.
+void Controller::forwardKinematics(const mjModel& model, const mjData& data, ControlPlan& plan) const {
+  double position[3] = {0, 0, 0}, rotation[4] = {1, 0, 0, 0}, turn[4], shifted[3], scratch[4];
+  auto advance = [&](const double* offset, const double* relative) {
+    mju_rotVecQuat(shifted, offset, rotation);
+    mju_addTo3(position, shifted);
+    mju_mulQuat(scratch, rotation, relative);
+    mju_copy4(rotation, scratch);
+  };
+  mju_unit4(plan.base);
+  for (const Link& link : chain_) {
+    const int mocap = model.body_mocapid[link.body];
+    if (mocap >= 0) {
+      mju_copy3(position, data.mocap_pos + 3 * mocap);
+      mju_copy4(rotation, data.mocap_quat + 4 * mocap);
+    } else if (!link.joints.empty() && link.joints[0].type == mjJNT_FREE) {
+      mju_copy3(position, data.qpos + link.joints[0].qpos);
+      mju_copy4(rotation, data.qpos + link.joints[0].qpos + 3);
+    } else {
+      advance(model.body_pos + 3 * link.body, model.body_quat + 4 * link.body);
+      for (const ChainJoint& joint : link.joints) {
+        double axis[3], anchor[3];
+        mju_rotVecQuat(axis, model.jnt_axis + 3 * joint.id, rotation);
+        mju_rotVecQuat(anchor, model.jnt_pos + 3 * joint.id, rotation);
+        mju_addTo3(anchor, position);
+        if (joint.arm >= 0) {
+          mju_copy3(plan.axis.data() + 3 * joint.arm, axis);
+          mju_copy3(plan.anchor.data() + 3 * joint.arm, anchor);
+        }
+        const double q = joint.arm >= 0 ? plan.target[static_cast<std::size_t>(joint.arm)] : data.qpos[joint.qpos];
+        if (joint.type == mjJNT_SLIDE) {
+          mju_addToScl3(position, axis, q - model.qpos0[joint.qpos]);
+          continue;
+        }
+        if (joint.type == mjJNT_HINGE) {
+          mju_axisAngle2Quat(turn, model.jnt_axis + 3 * joint.id, q - model.qpos0[joint.qpos]);
+        } else {
+          mju_copy4(turn, data.qpos + joint.qpos);
+        }
+        mju_mulQuat(scratch, rotation, turn);
+        mju_copy4(rotation, scratch);
+        mju_rotVecQuat(shifted, model.jnt_pos + 3 * joint.id, rotation);
+        mju_sub3(position, anchor, shifted);
+      }
+    }
+    mju_normalize4(rotation);
+    if (link.body == spec_.end_effector.base) mju_copy4(plan.base, rotation);
+  }
+  const int site = spec_.end_effector.site;
+  advance(model.site_pos + 3 * site, model.site_quat + 4 * site);
+  mju_copy3(plan.position, position);
+  mju_copy4(plan.rotation, rotation);
 }
 
 // Listed axes start from where the frame is, the others from where it rests; all in the axes of the base.
-void Controller::targetPose(const mjData& data, std::span<const float> action, Pose& out) const {
+void Controller::targetPose(const ControlPlan& plan, std::span<const float> action, Pose& out) const {
   const EndEffectorSpec& end = spec_.end_effector;
-  const double* base = data.xquat + 4 * end.base;
+  const double* base = plan.base;
   double inverse[4], here[4], home[4], offset[3], turn[3] = {0, 0, 0};
   mju_negQuat(inverse, base);
-  mju_sub3(offset, data.site_xpos + 3 * end.site, home_.position);
+  mju_sub3(offset, plan.position, home_.position);
   mju_rotVecQuat(offset, offset, inverse);
   for (int k = 0; k < 3; ++k) offset[k] = listed_[k] ? offset[k] : 0;
   for (std::size_t i = 0; i < end.axes.size(); ++i) {
@@ -310,8 +375,7 @@ void Controller::targetPose(const mjData& data, std::span<const float> action, P
   mju_add3(out.position, home_.position, offset);
 
   double relative[4], kept[4], step[4], scratch[4];
-  mju_mat2Quat(scratch, data.site_xmat + 9 * end.site);
-  mju_mulQuat(here, inverse, scratch);
+  mju_mulQuat(here, inverse, plan.rotation);
   mju_mulQuat(home, inverse, home_.rotation);
   mju_negQuat(scratch, home);
   mju_mulQuat(relative, here, scratch);
@@ -323,12 +387,11 @@ void Controller::targetPose(const mjData& data, std::span<const float> action, P
 }
 
 // Weighted pose error in world axes; returns its largest entry.
-double Controller::poseError(const mjData& data, const Pose& goal, double* error) const {
+double Controller::poseError(const ControlPlan& plan, const Pose& goal, double* error) const {
   const EndEffectorSpec& end = spec_.end_effector;
   double here[4], difference[4];
-  mju_sub3(error, goal.position, data.site_xpos + 3 * end.site);
-  mju_mat2Quat(here, data.site_xmat + 9 * end.site);
-  mju_negQuat(here, here);
+  mju_sub3(error, goal.position, plan.position);
+  mju_negQuat(here, plan.rotation);
   mju_mulQuat(difference, goal.rotation, here);
   toRotationVector(difference, error + 3);
   double size = 0;
@@ -339,18 +402,17 @@ double Controller::poseError(const mjData& data, const Pose& goal, double* error
   return size;
 }
 
-void Controller::jacobian(const mjData& data, ControlPlan& plan) const {
+void Controller::jacobian(ControlPlan& plan) const {
   const EndEffectorSpec& end = spec_.end_effector;
-  const double* site = data.site_xpos + 3 * end.site;
   for (std::size_t i = 0; i < joints(); ++i) {
     const Joint& joint = arm_[i];
     double* column = plan.jacobian.data() + 6 * i;
     std::fill_n(column, 6, 0.0);
     if (!joint.moves_end_effector) continue;
-    const double* axis = data.xaxis + 3 * joint.id;
+    const double* axis = plan.axis.data() + 3 * i;
     if (joint.hinge) {
       double arm[3];
-      mju_sub3(arm, site, data.xanchor + 3 * joint.id);
+      mju_sub3(arm, plan.position, plan.anchor.data() + 3 * i);
       mju_cross(column, axis, arm);
       mju_copy3(column + 3, axis);
     } else {

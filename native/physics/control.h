@@ -11,13 +11,15 @@ namespace vernier::physics {
 
 // Scratch of one worker; sized once by Controller::plan().
 struct ControlPlan {
-  std::vector<double> start;     // joint reference at the beginning of the control step
-  std::vector<double> target;    // and at its end; velocity or torque in those modes
-  std::vector<double> measured;  // joint positions, kept while the kinematics try others
-  std::vector<double> jacobian;  // [joints, 6]
-  std::vector<double> shift;     // joint update of one iteration
+  std::vector<double> start;         // joint reference at the beginning of the control step
+  std::vector<double> target;        // and at its end; velocity or torque in those modes
+  std::vector<double> axis, anchor;  // [joints, 3] world axes and points of the arm joints
+  std::vector<double> jacobian;      // [joints, 6]
+  std::vector<double> shift;         // joint update of one iteration
   std::vector<unsigned char> locked;
-  double gripper = 0;  // control value
+  double gripper = 0;               // control value
+  double position[3], rotation[4];  // end effector
+  double base[4];                   // orientation of the base
 };
 
 class Controller {
@@ -42,7 +44,7 @@ class Controller {
   void rememberHome(const mjData& data);
 
   // Plans one control step. `command` holds the previous command and receives the new one.
-  void begin(const mjModel& model, mjData& data, std::span<const float> action, std::span<double> command,
+  void begin(const mjModel& model, const mjData& data, std::span<const float> action, std::span<double> command,
              ControlPlan& plan) const;
   // Controls of substep k.
   void apply(mjData& data, int k, const ControlPlan& plan) const;
@@ -59,13 +61,24 @@ class Controller {
     double position[3];
     double rotation[4];
   };
+  // A joint on the way from the world to the end effector; `arm` is its index in the arm, or -1.
+  struct ChainJoint {
+    int id, type, qpos, arm;
+  };
+  struct Link {
+    int body;
+    std::vector<ChainJoint> joints;
+  };
 
   void reparameterise(mjModel& model);
+  void buildChain(const mjModel& model);
   void limitSpeed(ControlPlan& plan) const;
-  void inverseKinematics(const mjModel& model, mjData& data, std::span<const float> action, ControlPlan& plan) const;
-  void targetPose(const mjData& data, std::span<const float> action, Pose& out) const;
-  double poseError(const mjData& data, const Pose& goal, double* error) const;
-  void jacobian(const mjData& data, ControlPlan& plan) const;
+  void inverseKinematics(const mjModel& model, const mjData& data, std::span<const float> action,
+                         ControlPlan& plan) const;
+  void forwardKinematics(const mjModel& model, const mjData& data, ControlPlan& plan) const;
+  void targetPose(const ControlPlan& plan, std::span<const float> action, Pose& out) const;
+  double poseError(const ControlPlan& plan, const Pose& goal, double* error) const;
+  void jacobian(ControlPlan& plan) const;
   void dampedStep(const double* error, double pull, ControlPlan& plan) const;
 
   ControlSpec spec_;
@@ -73,6 +86,7 @@ class Controller {
   double period_;
   std::size_t action_length_;
   std::vector<Joint> arm_;
+  std::vector<Link> chain_;
   std::vector<int> gripper_controls_;
   bool listed_[6] = {};
   Pose home_{};

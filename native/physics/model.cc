@@ -59,7 +59,8 @@ Trap& threadStorage() {
 
 void installMujoco() {
   if (mj_version() != mjVERSION_HEADER) {
-    throw Error("BACKEND", "built against MuJoCo " + std::to_string(mjVERSION_HEADER) + ", loaded " + mj_versionString());
+    throw Error("BACKEND",
+                "built against MuJoCo " + std::to_string(mjVERSION_HEADER) + ", loaded " + mj_versionString());
   }
   mju_setLogHandler(onMessage);
 }

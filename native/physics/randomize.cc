@@ -1,6 +1,7 @@
 #include "physics/randomize.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 
@@ -64,7 +65,7 @@ std::span<double> words(const mjModel& model) {
   return {static_cast<double*>(model.buffer), static_cast<std::size_t>(model.nbuffer) / sizeof(double)};
 }
 
-bool sameBits(const double& a, const double& b) { return std::memcmp(&a, &b, sizeof(double)) == 0; }
+bool sameBits(double a, double b) { return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b); }
 
 void scaleMass(mjModel& model, int body, double factor) {
   model.body_mass[body] *= factor;

@@ -12,7 +12,8 @@
 
 namespace vernier::physics {
 
-// Streams of Philox keys (seed, stream); positions are (environment, episode). The twin is src/native/wasm/randomize.ts.
+// Streams of Philox keys (seed, stream); positions are (environment, episode). The twin is
+// src/native/wasm/randomize.ts.
 constexpr std::uint32_t kResetStream = 0x10000;  // plus the index of the randomisation
 constexpr std::uint32_t kLatencyStream = 0x20000;
 constexpr std::uint32_t kNoiseStream = 0x30000;

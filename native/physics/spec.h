@@ -34,11 +34,11 @@ struct GripperSpec {
 
 struct EndEffectorSpec {
   int site = -1;
-  int base = 0;               // body whose axes the action moves along
-  std::vector<int> axes;      // 0..5: x y z roll pitch yaw
+  int base = 0;           // body whose axes the action moves along
+  std::vector<int> axes;  // 0..5: x y z roll pitch yaw
   double translation = 0, rotation = 0;
   double damping = 0.05;
-  double nullspace = 0.05;    // share of the way home per control step
+  double nullspace = 0.05;  // share of the way home per control step
   double weights[6] = {1, 1, 1, 1, 1, 1};
 };
 
@@ -52,11 +52,11 @@ struct ControlSpec {
 
 struct Randomization {
   enum class Kind { kPose, kJoints, kMass, kFriction, kGain, kDamping } kind;
-  std::vector<int> ids;   // pose, mass: one body; else joints, geoms or actuators
-  Range offset[6];        // pose: x y z roll pitch yaw
+  std::vector<int> ids;  // pose, mass: one body; else joints, geoms or actuators
+  Range offset[6];       // pose: x y z roll pitch yaw
   std::vector<int> apart_from;
   double distance = 0;
-  Range scale;            // noise is -hi..hi
+  Range scale;  // noise is -hi..hi
 };
 
 struct Slot {

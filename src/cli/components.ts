@@ -5,6 +5,9 @@ import { availableParallelism, cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { VernierError } from '#core/errors';
 import { addonStatus, packageRoot } from '#native/addon';
+import { physicsBackend } from '#native/backend';
+import { nativeMujocoVersion } from '#native/nativeBatch';
+import { engineAddon, hasNativeEngine } from '#nn/native';
 
 /** One line of `vernier doctor`. */
 export interface Component {
@@ -60,6 +63,42 @@ function addon(): Component {
   const name = 'native addon';
   if (loaded) return { name, state: 'ok', version: `abi ${String(loaded.abi)}`, note: path };
   const note = `physics runs in WASM, training in TypeScript: ${reason}${installNotes.map((line) => `; ${line}`).join('')}`;
+  return { name, state: 'missing', version: '', note, fix: 'npm run build' };
+}
+
+/** MuJoCo in the addon, and its WASM build: the first is active where it is there. */
+async function physics(): Promise<Component[]> {
+  const active = physicsBackend();
+  const mark = (backend: string, otherwise: string): string =>
+    backend === active ? 'active: physics' : otherwise;
+  const native: Component = nativePhysics(mark);
+  const name = 'MuJoCo in WASM';
+  try {
+    const { loadMujoco } = await import('#native/wasm/module');
+    const version = (await loadMujoco()).mj_versionString();
+    return [native, { name, state: 'ok', version, note: mark('wasm', 'takes over where the addon is not') }];
+  } catch (error) {
+    const note = `does not load: ${(error as Error).message}`;
+    return [native, { name, state: 'missing', version: '', note, fix: 'npm ci' }];
+  }
+}
+
+function nativePhysics(mark: (backend: string, otherwise: string) => string): Component {
+  const name = 'MuJoCo, native';
+  try {
+    return { name, state: 'ok', version: nativeMujocoVersion(), note: mark('native', 'left aside') };
+  } catch (error) {
+    const { message, hint } = error as VernierError;
+    return { name, state: 'missing', version: '', note: message, ...(hint ? { fix: hint } : {}) };
+  }
+}
+
+function engine(): Component {
+  const name = 'training engine';
+  if (hasNativeEngine()) {
+    return { name, state: 'ok', version: engineAddon().engineInstructionSet, note: 'active: native' };
+  }
+  const note = 'active: the TypeScript interpreter, which is slow';
   return { name, state: 'missing', version: '', note, fix: 'npm run build' };
 }
 
@@ -181,7 +220,7 @@ function ros(): Component {
 /** Every component, in the order they are printed. */
 export async function inspectMachine(): Promise<Component[]> {
   return [
-    ...[node(), addon(), cpu(), compiler(), cmake(), python()],
+    ...[node(), addon(), ...(await physics()), engine(), cpu(), compiler(), cmake(), python()],
     ...[await egl(), ffmpeg(), onnxruntime(), cuda(), ros()],
   ];
 }

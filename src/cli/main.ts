@@ -4,6 +4,7 @@ import type { CliContext } from '#cli/context';
 import { demosCommand } from '#cli/demos';
 import { doctorCommand } from '#cli/doctor';
 import { evalCommand } from '#cli/eval';
+import { exportCommand } from '#cli/export';
 import { describeFailure, EXIT } from '#cli/failure';
 import { inspectCommand } from '#cli/inspect';
 import { splitOverrides } from '#cli/overrides';
@@ -20,6 +21,7 @@ const COMMANDS = [
   playCommand,
   demosCommand,
   inspectCommand,
+  exportCommand,
   benchCommand,
   schemaCommand,
   doctorCommand,

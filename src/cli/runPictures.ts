@@ -24,7 +24,11 @@ async function play(
     name: name === 'policy' ? 'base_and_residual' : name,
     ...(directory === undefined
       ? {}
-      : { directory, picture: { width: 320, height: 240, shadows: true }, save: { stripOnly: true } }),
+      : {
+          directory,
+          picture: { width: 300, height: 300, shadows: true, samples: 4 },
+          save: { frames: 5, stripOnly: true },
+        }),
   });
   for await (const episode of each) played.push(episode);
   return played;

@@ -88,8 +88,9 @@ export function encodeContainer(container: Container): Uint8Array {
 }
 
 export interface DecodeOptions {
-  readonly kind: string;
-  readonly version: number;
+  /** What the file must be; anything, for inspection, where kind and version are left out. */
+  readonly kind?: string;
+  readonly version?: number;
   /** Code of the error for a file that is torn, foreign or of another version. */
   readonly code: ErrorCode;
   /** What the messages call the file: its path. */
@@ -116,8 +117,9 @@ export function decodeContainer(bytes: Uint8Array, options: DecodeOptions): Cont
     meta: Record<string, unknown>;
     arrays: ArrayEntry[];
   };
-  if (header.kind !== options.kind) fail(`expected a file of kind ${options.kind}, found ${header.kind}`);
-  if (header.version !== options.version)
+  if (options.kind !== undefined && header.kind !== options.kind)
+    fail(`expected a file of kind ${options.kind}, found ${header.kind}`);
+  if (options.version !== undefined && header.version !== options.version)
     fail(`expected version ${options.version} of ${options.kind}, found ${header.version}`);
   const arrays = new Map<string, ContainerArray>();
   for (const { name, type, shape, offset } of header.arrays) {

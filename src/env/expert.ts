@@ -17,7 +17,8 @@ export interface ExpertOptions {
 /** The way-points of a task file as a policy: each environment runs through them in order, and starts again with
  * each episode. Their expressions are evaluated natively; this reads the results from `env.expert`.
  *
- * action = clip(gain * (target - here) / what |a| = 1 moves, speed) + noise. */
+ * action = clip(gain * (target - here) / what |a| = 1 moves, speed) + noise. Frame targets are in world axes, and so
+ * the robot's base must stand parallel to them. */
 export class Expert {
   readonly #task: ResolvedTask;
   readonly #expert: ResolvedExpert;

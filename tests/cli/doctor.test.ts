@@ -11,6 +11,9 @@ it('lists every component with its state', () => {
     expect.arrayContaining([
       'Node',
       'native addon',
+      'MuJoCo, native',
+      'MuJoCo in WASM',
+      'training engine',
       'CPU',
       'C++ compiler',
       'CMake',

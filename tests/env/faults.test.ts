@@ -78,6 +78,38 @@ describe.each(backends)('faults on %s', (backend) => {
     await expect(createBatch(spec, backend)).rejects.toMatchObject({ code: 'PHYSICS' });
   });
 
+  test('running out of memory within a step is caught', async () => {
+    const fixture = await bench(namesOn(backend));
+    const balls = Array.from({ length: 60 }, (_, i) => {
+      const at = `${(i % 10) * 0.3} ${4 + Math.floor(i / 10) * 0.3} 0.15`;
+      return `<body pos="${at}"><freejoint/><geom size="0.1" condim="6"/></body>`;
+    });
+    let caught: string | undefined;
+    // Little enough memory to fail on landing, enough to start: which size that is depends on the version.
+    for (let memory = 100; memory < 400 && caught === undefined; memory += 20) {
+      const xml = fixture.source.xml
+        .replace('<option', `<size memory="${memory}K"/><option`)
+        .replace('</worldbody>', `${balls.join('')}</worldbody>`);
+      const source = { ...fixture.source, xml };
+      const names = await namesOn(backend)(source).catch(() => undefined);
+      if (!names) continue;
+      const spec = physics({ ...fixture, source, names }, groups, { environments: 2, autoReset: false });
+      const batch = await createBatch(spec, backend).catch(() => undefined);
+      for (let step = 0; batch && step < 10 && caught === undefined; step++) {
+        batch.step();
+        caught = batch.faults[0]?.cause;
+        if (caught !== undefined) expect(batch.faults.map(({ environment }) => environment)).toEqual([0, 1]);
+      }
+      if (batch && caught !== undefined) {
+        batch.reset();
+        batch.step();
+        expect(batch.faults).toEqual([]);
+      }
+      batch?.close();
+    }
+    expect(caught).toMatch(/memory/);
+  });
+
   test('MuJoCo names what it does not like in a model', async () => {
     const source = { xml: '<mujoco><worldbody><bdy/></worldbody></mujoco>', files: new Map(), hash: '' };
     await expect(namesOn(backend)(source)).rejects.toMatchObject({

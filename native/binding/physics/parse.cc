@@ -27,6 +27,7 @@ class Field {
     if (!value_.IsArray()) fail(path_, "an array");
     const auto array = value_.As<Napi::Array>();
     std::vector<Field> out;
+    out.reserve(array.Length());
     for (std::uint32_t i = 0; i < array.Length(); ++i) out.emplace_back(array.Get(i), path_ + "." + std::to_string(i));
     return out;
   }

@@ -61,16 +61,27 @@ class PhysicsBatch : public Napi::ObjectWrap<PhysicsBatch> {
       }
     }
     void OnOK() override {
-      owner_.busy_ = false;
-      deferred_.Resolve(owner_.faults(Env()));
+      settle([&] { deferred_.Resolve(owner_.faults(Env())); });
     }
     void OnError(const Napi::Error& error) override {
-      owner_.busy_ = false;
-      error.Value().Set("code", Napi::String::New(Env(), code_));
-      deferred_.Reject(error.Value());
+      settle([&] {
+        error.Value().Set("code", Napi::String::New(Env(), code_));
+        deferred_.Reject(error.Value());
+      });
     }
 
    private:
+    // Where the JavaScript environment is being torn down nobody waits any more, and N-API calls fail.
+    template <class Body>
+    void settle(const Body& body) {
+      owner_.busy_ = false;
+      try {
+        body();
+      } catch (const Napi::Error&) {
+        return;
+      }
+    }
+
     PhysicsBatch& owner_;
     Napi::ObjectReference self_;
     Napi::Promise::Deferred deferred_;
@@ -169,7 +180,8 @@ class PhysicsBatch : public Napi::ObjectWrap<PhysicsBatch> {
   Napi::Value read(const Napi::CallbackInfo& info) {
     return guard(info.Env(), [&]() -> Napi::Value {
       Batch& batch = ready();
-      const double environment = info.Length() > 0 && info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : -1;
+      const double environment =
+          info.Length() > 0 && info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : -1;
       if (!(environment >= 0 && environment < static_cast<double>(batch.environments()))) {
         throw Error("USAGE", "no such environment");
       }

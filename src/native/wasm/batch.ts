@@ -280,17 +280,14 @@ class WasmBatch<P extends { readonly needs: number }> implements PhysicsBatch {
     const sim = this.#sim;
     const { mujoco, model, data } = sim;
     this.#load(i);
-    const begin = data.time;
     this.#controller.begin(action, this.#command(i));
     for (let k = 0; k < this.#spec.substeps; k++) {
       this.#controller.apply(k);
       mujoco.mj_step(model, data);
       sim.refresh();
     }
-    // MuJoCo resets a simulation that diverges, and its clock with it.
-    if (Math.abs(data.time - begin - this.#period) > 0.5 * model.opt.timestep) {
-      return sim.warning() ?? 'the simulation was reset';
-    }
+    const warning = sim.warning();
+    if (warning !== undefined) return warning;
     this.#steps[i]!++;
     this.#refresh();
     const cause = this.#observe(i, action);

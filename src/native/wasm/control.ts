@@ -13,12 +13,13 @@ import type { Simulation } from '#native/wasm/simulation';
 /** The twin of native/physics/control.cc: control modes and differential inverse kinematics. */
 
 const ITERATIONS = 3;
-const CONVERGED = 1e-7;
+const CONVERGED = 1e-5;
 const LEASH = 0.1;
 const DEFAULT_VELOCITY_GAIN = 0.1;
 const UNLIMITED = 1e10;
 const HINGE = 3;
 const SLIDE = 2;
+const FREE = 0;
 
 interface Joint {
   readonly id: number;
@@ -26,11 +27,23 @@ interface Joint {
   readonly control: number;
   readonly gear: number;
   readonly hinge: boolean;
-  readonly movesEndEffector: boolean;
   /** kv / kp: seconds by which a servo's reference must lead. */
   readonly feedforward: number;
   readonly lo: number;
   readonly hi: number;
+}
+
+/** A joint on the way from the world to the end effector; `arm` is its index in the arm, or -1. */
+interface ChainJoint {
+  readonly id: number;
+  readonly type: number;
+  readonly qpos: number;
+  readonly arm: number;
+}
+
+interface Link {
+  readonly body: number;
+  readonly joints: readonly ChainJoint[];
 }
 
 export class Controller {
@@ -40,6 +53,9 @@ export class Controller {
   readonly #substeps: number;
   readonly #period: number;
   readonly #arm: readonly Joint[];
+  readonly #chain: readonly Link[];
+  /** Arm joints that are part of the chain. */
+  readonly #moving: readonly number[];
   readonly #gripperControls: readonly number[];
   readonly #servo: boolean;
   readonly #listed: readonly boolean[];
@@ -48,10 +64,14 @@ export class Controller {
 
   readonly #start: Float64Array;
   readonly #target: Float64Array;
-  readonly #measured: Float64Array;
+  readonly #axis: Float64Array;
+  readonly #anchor: Float64Array;
   readonly #jacobian: Float64Array;
   readonly #shift: Float64Array;
   readonly #locked: Uint8Array;
+  readonly #position = new Float64Array(3);
+  readonly #rotation = new Float64Array(4);
+  readonly #base = new Float64Array(4);
   readonly #goalPosition = new Float64Array(3);
   readonly #goalRotation = new Float64Array(4);
   readonly #error = new Float64Array(6);
@@ -71,19 +91,23 @@ export class Controller {
     }
     this.#listed = [0, 1, 2, 3, 4, 5].map((axis) => spec.endEffector?.axes.includes(axis) ?? false);
     this.#arm = spec.arm.joints.map((_, i) => this.#prepare(i));
+    this.#chain = spec.mode === 'end_effector_delta' ? this.#buildChain(spec.endEffector!) : [];
+    const carried = this.#chain.flatMap(({ joints }) => joints.map(({ arm }) => arm));
+    this.#moving = carried.filter((arm) => arm >= 0);
     this.#gripperControls = (spec.gripper?.actuators ?? []).map((id) => sim.actuator_ctrladr[id]!);
     const n = this.#arm.length;
     this.commandLength = n + (this.#gripperControls.length > 0 ? 1 : 0);
     this.#start = new Float64Array(n);
     this.#target = new Float64Array(n);
-    this.#measured = new Float64Array(n);
+    this.#axis = new Float64Array(3 * n);
+    this.#anchor = new Float64Array(3 * n);
     this.#jacobian = new Float64Array(6 * n);
     this.#shift = new Float64Array(n);
     this.#locked = new Uint8Array(n);
   }
 
   #prepare(i: number): Joint {
-    const { arm, mode, endEffector } = this.#spec;
+    const { arm, mode } = this.#spec;
     const sim = this.#sim;
     const id = arm.joints[i]!;
     const actuator = arm.actuators[i]!;
@@ -92,12 +116,6 @@ export class Controller {
       throw new VernierError('PHYSICS', `the arm joint number ${id} is neither hinge nor slide`);
     }
     const control = sim.actuator_ctrladr[actuator]!;
-    let movesEndEffector = false;
-    if (mode === 'end_effector_delta') {
-      for (let body = sim.site_bodyid[endEffector!.site]!; body > 0; body = sim.body_parentid[body]!) {
-        movesEndEffector ||= body === sim.jnt_bodyid[id];
-      }
-    }
     const { lo, hi, feedforward } = this.#reparameterise(actuator, control);
     const { position } = arm;
     if (mode === 'joint_position' && !Number.isFinite(position[i]![1] - position[i]![0])) {
@@ -105,7 +123,7 @@ export class Controller {
     }
     const gear = sim.actuator_gear[6 * actuator]!;
     const qpos = sim.jnt_qposadr[id]!;
-    return { id, qpos, control, gear, hinge: type === HINGE, movesEndEffector, feedforward, lo, hi };
+    return { id, qpos, control, gear, hinge: type === HINGE, feedforward, lo, hi };
   }
 
   #reparameterise(actuator: number, control: number): { lo: number; hi: number; feedforward: number } {
@@ -243,40 +261,109 @@ export class Controller {
     }
   }
 
-  #inverseKinematics(end: EndEffectorSpec, action: Float32Array): void {
+  #buildChain(end: EndEffectorSpec): Link[] {
     const sim = this.#sim;
-    this.#arm.forEach((joint, i) => {
-      this.#measured[i] = sim.qpos[joint.qpos]!;
-      sim.qpos[joint.qpos] = this.#start[i]!;
-    });
-    sim.mujoco.mj_kinematics(sim.model, sim.data);
+    const chain: Link[] = [];
+    for (let body = sim.site_bodyid[end.site]!; body > 0; body = sim.body_parentid[body]!) {
+      const joints = Array.from({ length: sim.body_jntnum[body]! }, (_, k) => {
+        const id = sim.body_jntadr[body]! + k;
+        const arm = this.#spec.arm.joints.indexOf(id);
+        return { id, type: sim.jnt_type[id]!, qpos: sim.jnt_qposadr[id]!, arm };
+      });
+      chain.unshift({ body, joints });
+    }
+    if (end.base !== 0 && !chain.some(({ body }) => body === end.base)) {
+      throw new VernierError('PHYSICS', `the base, body number ${end.base}, does not carry the end effector`);
+    }
+    return chain;
+  }
+
+  #inverseKinematics(end: EndEffectorSpec, action: Float32Array): void {
+    this.#forwardKinematics(end);
     this.#targetPose(end, action);
     for (let iteration = 0; iteration < ITERATIONS; iteration++) {
-      if (iteration > 0) {
-        this.#arm.forEach((joint, i) => {
-          sim.qpos[joint.qpos] = this.#target[i]!;
-        });
-        sim.mujoco.mj_kinematics(sim.model, sim.data);
-      }
+      if (iteration > 0) this.#forwardKinematics(end);
       const size = this.#poseError(end);
       if (iteration > 0 && size < CONVERGED) break;
       this.#fillJacobian(end);
       this.#dampedStep(end, iteration === 0 ? end.nullspace : 0);
       for (let i = 0; i < this.#arm.length; i++) this.#target[i]! += this.#shift[i]!;
     }
-    this.#arm.forEach((joint, i) => {
-      sim.qpos[joint.qpos] = this.#measured[i]!;
-    });
+  }
+
+  /** The chain from the world to the end effector with the arm at #target. */
+  #forwardKinematics(end: EndEffectorSpec): void {
+    const sim = this.#sim;
+    const position = this.#position.fill(0);
+    const rotation = this.#rotation;
+    const offset = new Float64Array(3);
+    const turn = new Float64Array(4);
+    const before = new Float64Array(4);
+    const rotated = (source: Float64Array, at: number): Float64Array => {
+      offset.set(source.subarray(at, at + 3));
+      rotate(offset, rotation);
+      return offset;
+    };
+    const move = (by: Float64Array, sign: number): void => {
+      for (let k = 0; k < 3; k++) position[k]! += sign * by[k]!;
+    };
+    const rotateBy = (q: Float64Array): void => {
+      before.set(rotation);
+      multiplyQuat(rotation, before, q);
+    };
+    rotation.set([1, 0, 0, 0]);
+    this.#base.set(rotation);
+    for (const { body, joints } of this.#chain) {
+      const mocap = sim.body_mocapid[body]!;
+      const first = joints[0];
+      if (mocap >= 0) {
+        position.set(sim.mocap_pos.subarray(3 * mocap, 3 * mocap + 3));
+        rotation.set(sim.mocap_quat.subarray(4 * mocap, 4 * mocap + 4));
+      } else if (first?.type === FREE) {
+        position.set(sim.qpos.subarray(first.qpos, first.qpos + 3));
+        rotation.set(sim.qpos.subarray(first.qpos + 3, first.qpos + 7));
+      } else {
+        move(rotated(sim.body_pos, 3 * body), 1);
+        rotateBy(sim.body_quat.subarray(4 * body, 4 * body + 4));
+        for (const { id, type, qpos, arm } of joints) {
+          const axis = rotated(sim.jnt_axis, 3 * id).slice();
+          const anchor = rotated(sim.jnt_pos, 3 * id).slice();
+          for (let k = 0; k < 3; k++) anchor[k]! += position[k]!;
+          if (arm >= 0) {
+            this.#axis.set(axis, 3 * arm);
+            this.#anchor.set(anchor, 3 * arm);
+          }
+          const q = (arm >= 0 ? this.#target[arm]! : sim.qpos[qpos]!) - sim.qpos0[qpos]!;
+          if (type === SLIDE) {
+            move(axis, q);
+            continue;
+          }
+          if (type === HINGE) {
+            turn[0] = Math.cos(q / 2);
+            for (let k = 0; k < 3; k++) turn[1 + k] = Math.sin(q / 2) * sim.jnt_axis[3 * id + k]!;
+          } else {
+            turn.set(sim.qpos.subarray(qpos, qpos + 4));
+          }
+          rotateBy(turn);
+          position.set(anchor);
+          move(rotated(sim.jnt_pos, 3 * id), -1);
+        }
+      }
+      const norm = Math.hypot(rotation[0]!, rotation[1]!, rotation[2]!, rotation[3]!);
+      for (let k = 0; k < 4; k++) rotation[k]! /= norm;
+      if (body === end.base) this.#base.set(rotation);
+    }
+    move(rotated(sim.site_pos, 3 * end.site), 1);
+    rotateBy(sim.site_quat.subarray(4 * end.site, 4 * end.site + 4));
   }
 
   #targetPose(end: EndEffectorSpec, action: Float32Array): void {
-    const sim = this.#sim;
-    const base = sim.xquat.slice(4 * end.base, 4 * end.base + 4);
+    const base = this.#base;
     const inverse = new Float64Array(4);
     conjugate(inverse, base);
     const offset = new Float64Array(3);
     const turn = new Float64Array(3);
-    for (let k = 0; k < 3; k++) offset[k] = sim.site_xpos[3 * end.site + k]! - this.#homePosition[k]!;
+    for (let k = 0; k < 3; k++) offset[k] = this.#position[k]! - this.#homePosition[k]!;
     rotate(offset, inverse);
     for (let k = 0; k < 3; k++) if (!this.#listed[k]) offset[k] = 0;
     end.axes.forEach((axis, i) => {
@@ -292,8 +379,7 @@ export class Controller {
     const scratch = new Float64Array(4);
     const kept = new Float64Array(4);
     const step = new Float64Array(4);
-    matrixToQuat(scratch, sim.site_xmat, 9 * end.site);
-    multiplyQuat(here, inverse, scratch);
+    multiplyQuat(here, inverse, this.#rotation);
     multiplyQuat(home, inverse, this.#homeRotation);
     conjugate(scratch, home);
     multiplyQuat(relative, here, scratch);
@@ -306,13 +392,10 @@ export class Controller {
 
   /** Weighted pose error in world axes; returns its largest entry. */
   #poseError(end: EndEffectorSpec): number {
-    const sim = this.#sim;
-    const here = new Float64Array(4);
     const inverse = new Float64Array(4);
     const difference = new Float64Array(4);
-    for (let k = 0; k < 3; k++) this.#error[k] = this.#goalPosition[k]! - sim.site_xpos[3 * end.site + k]!;
-    matrixToQuat(here, sim.site_xmat, 9 * end.site);
-    conjugate(inverse, here);
+    for (let k = 0; k < 3; k++) this.#error[k] = this.#goalPosition[k]! - this.#position[k]!;
+    conjugate(inverse, this.#rotation);
     multiplyQuat(difference, this.#goalRotation, inverse);
     toRotationVector(this.#error, 3, difference);
     let size = 0;
@@ -324,18 +407,16 @@ export class Controller {
   }
 
   #fillJacobian(end: EndEffectorSpec): void {
-    const { site_xpos, xaxis, xanchor } = this.#sim;
-    const site = 3 * end.site;
     this.#jacobian.fill(0);
-    this.#arm.forEach((joint, i) => {
-      if (!joint.movesEndEffector) return;
+    for (const i of this.#moving) {
       const column = this.#jacobian.subarray(6 * i, 6 * i + 6);
-      const at = 3 * joint.id;
-      const [ax, ay, az] = [xaxis[at]!, xaxis[at + 1]!, xaxis[at + 2]!];
-      if (joint.hinge) {
-        const x = site_xpos[site]! - xanchor[at]!;
-        const y = site_xpos[site + 1]! - xanchor[at + 1]!;
-        const z = site_xpos[site + 2]! - xanchor[at + 2]!;
+      const at = 3 * i;
+      const axis = this.#axis;
+      const [ax, ay, az] = [axis[at]!, axis[at + 1]!, axis[at + 2]!];
+      if (this.#arm[i]!.hinge) {
+        const x = this.#position[0]! - this.#anchor[at]!;
+        const y = this.#position[1]! - this.#anchor[at + 1]!;
+        const z = this.#position[2]! - this.#anchor[at + 2]!;
         column[0] = ay * z - az * y;
         column[1] = az * x - ax * z;
         column[2] = ax * y - ay * x;
@@ -348,7 +429,7 @@ export class Controller {
         column[2] = az;
       }
       for (let k = 0; k < 6; k++) column[k]! *= end.weights[k]!;
-    });
+    }
   }
 
   /** shift = z + A' (A A' + damping^2)^-1 (error - A z), with z the pull towards home; a joint that would pass its

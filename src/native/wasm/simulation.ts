@@ -21,6 +21,7 @@ export class Simulation {
   body_parentid!: Int32Array;
   body_mocapid!: Int32Array;
   body_jntadr!: Int32Array;
+  body_jntnum!: Int32Array;
   body_pos!: Float64Array;
   body_quat!: Float64Array;
   body_mass!: Float64Array;
@@ -30,14 +31,17 @@ export class Simulation {
   jnt_type!: Int32Array;
   jnt_qposadr!: Int32Array;
   jnt_dofadr!: Int32Array;
-  jnt_bodyid!: Int32Array;
   jnt_range!: Float64Array;
+  jnt_axis!: Float64Array;
+  jnt_pos!: Float64Array;
+  qpos0!: Float64Array;
   dof_damping!: Float64Array;
   dof_invweight0!: Float64Array;
   dof_M0!: Float64Array;
   tendon_invweight0!: Float64Array;
   geom_friction!: Float64Array;
   site_bodyid!: Int32Array;
+  site_pos!: Float64Array;
   site_quat!: Float64Array;
   geom_bodyid!: Int32Array;
   geom_quat!: Float64Array;
@@ -61,8 +65,6 @@ export class Simulation {
   mocap_quat!: Float64Array;
   xpos!: Float64Array;
   xquat!: Float64Array;
-  xaxis!: Float64Array;
-  xanchor!: Float64Array;
   site_xpos!: Float64Array;
   site_xmat!: Float64Array;
   geom_xpos!: Float64Array;
@@ -86,12 +88,15 @@ export class Simulation {
   command: ArrayLike<number> = [];
 
   readonly #force: InstanceType<Mujoco['DoubleBuffer']>;
+  /** A live view, unlike `contact`, which is a copy: not to be deleted. */
+  readonly #warnings: WasmData['warning'];
 
   constructor(mujoco: Mujoco, source: ModelSource, timestep: number) {
     this.mujoco = mujoco;
     this.model = compileModel(mujoco, source);
     if (timestep > 0) this.model.opt.timestep = timestep;
     this.data = new mujoco.MjData(this.model);
+    this.#warnings = this.data.warning;
     this.#force = new mujoco.DoubleBuffer(6);
     this.nq = this.model.nq;
     this.nv = this.model.nv;
@@ -147,10 +152,9 @@ export class Simulation {
 
   /** Text of the first warning that means the state cannot be trusted. */
   warning(): string | undefined {
-    const list = this.data.warning; // lives in the data, unlike `contact`, which is a copy
     const kinds = this.mujoco.mjtWarning;
     const count = (kind: { value: number }): number => {
-      const stat = list.get(kind.value)!;
+      const stat = this.#warnings.get(kind.value)!;
       const { number } = stat;
       stat.delete();
       return number;
@@ -160,6 +164,8 @@ export class Simulation {
     if (count(kinds.mjWARN_BADQACC) > 0) return 'the accelerations diverged (NaN or huge qacc)';
     if (count(kinds.mjWARN_BADCTRL) > 0) return 'a control is not finite';
     if (count(kinds.mjWARN_INERTIA) > 0) return 'the inertia matrix is singular';
+    if (count(kinds.mjWARN_CONTACTFULL) > 0) return "too many contacts for the model's memory";
+    if (count(kinds.mjWARN_CNSTRFULL) > 0) return "too many constraints for the model's memory";
     return undefined;
   }
 
@@ -175,6 +181,7 @@ const MODEL_ARRAYS = [
   'body_parentid',
   'body_mocapid',
   'body_jntadr',
+  'body_jntnum',
   'body_pos',
   'body_quat',
   'body_mass',
@@ -184,14 +191,17 @@ const MODEL_ARRAYS = [
   'jnt_type',
   'jnt_qposadr',
   'jnt_dofadr',
-  'jnt_bodyid',
   'jnt_range',
+  'jnt_axis',
+  'jnt_pos',
+  'qpos0',
   'dof_damping',
   'dof_invweight0',
   'dof_M0',
   'tendon_invweight0',
   'geom_friction',
   'site_bodyid',
+  'site_pos',
   'site_quat',
   'geom_bodyid',
   'geom_quat',
@@ -217,8 +227,6 @@ const DATA_ARRAYS = [
   'mocap_quat',
   'xpos',
   'xquat',
-  'xaxis',
-  'xanchor',
   'site_xpos',
   'site_xmat',
   'geom_xpos',

@@ -44,6 +44,7 @@ class RegionLowering {
   lower(): LoweredRegion {
     const { tasks, nodes } = this.#region;
     for (const node of nodes) this.#stage.set(node, this.#stageOf(node));
+    for (const node of [...nodes].reverse()) this.#delay(node);
     const units = this.#units();
     units.forEach((unit, i) => {
       for (const node of unit.nodes) this.#unitOf.set(node, i);
@@ -77,6 +78,22 @@ class RegionLowering {
       stage = Math.max(stage, before + next);
     }
     return stage;
+  }
+
+  /** What needs nothing of this region is made where it is used, so that it need not be stored. */
+  #delay(node: Tensor): void {
+    const { tasks } = this.#region;
+    const waits = node.inputs.every((_, k) => !this.#stage.has(sourceOf(node, k, tasks).node));
+    const users = this.#schedule.users.get(node)!;
+    if (!waits || !isRowOp(node) || users.length === 0 || this.#storage.placed(node)) return;
+    const stages = users.map((user) => {
+      const passed = user.inputs.every((_, k) => {
+        const source = sourceOf(user, k, tasks);
+        return source.node !== node || passes(user, k, source, tasks);
+      });
+      return this.#stage.get(user)! - (isRowOp(user) && !passed ? 1 : 0);
+    });
+    this.#stage.set(node, Math.max(this.#stage.get(node)!, Math.min(...stages)));
   }
 
   #units(): Unit[] {

@@ -9,8 +9,9 @@ import type {
   RowOperand,
   RowsOp,
 } from '#nn/lowering/encode';
-import { accumulates, isReduce, type RowSpace, spaceOf, spaceOfShape } from '#nn/lowering/rowSpace';
+import { accumulates, type RowSpace, spaceOf, spaceOfShape } from '#nn/lowering/rowSpace';
 import { sourceOf } from '#nn/lowering/schedule';
+import { isReduce } from '#nn/lowering/simplify';
 import { type Copies, mergeAxes, type Storage } from '#nn/lowering/storage';
 import { broadcastStrides, sizeOf } from '#nn/shape';
 import { scalarValue, type Tensor } from '#nn/tensor';
@@ -189,8 +190,7 @@ class Builder {
     };
     if (!accumulates(node, this.#group.tasks)) {
       release();
-      const opcode = last ? (product ? 'rowDot' : row) : 'copy';
-      this.#push(opcode, space.width, [this.#reduced(node, space), ...operands]);
+      this.#push(product ? 'rowDot' : row, space.width, [this.#reduced(node, space), ...operands]);
       return;
     }
     const target = this.#reduced(node, space) as MemoryOperand;

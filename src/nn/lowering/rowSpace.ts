@@ -1,6 +1,6 @@
 import { taskShape } from '#nn/lowering/access';
 import type { Source } from '#nn/lowering/schedule';
-import { isArithmetic } from '#nn/lowering/simplify';
+import { isArithmetic, isReduce } from '#nn/lowering/simplify';
 import { type Shape, sameShape } from '#nn/shape';
 import type { ReduceOp, Tensor } from '#nn/tensor';
 
@@ -16,10 +16,6 @@ export interface RowSpace {
 }
 
 const rowWise = new Set(['normalize', 'inverseDeviation', 'normalizeGradient', 'softmax', 'logSoftmax']);
-
-export function isReduce(node: Tensor): node is Tensor<ReduceOp> {
-  return node.is('sum') || node.is('max') || node.is('min');
-}
 
 /** Whether the row machine does it. */
 export function isRowOp(node: Tensor): boolean {

@@ -3,7 +3,7 @@ import { matmul } from '#nn/linalg';
 import { broadcastTo, mul, reshape, slice, sum } from '#nn/ops';
 import { binaryFunctions, kernelOf, unaryFunctions } from '#nn/referenceKernels';
 import { broadcastShapes, type Shape, sameShape } from '#nn/shape';
-import { type BinaryOp, constant, scalarValue, Tensor, type UnaryOp } from '#nn/tensor';
+import { type BinaryOp, constant, type ReduceOp, scalarValue, Tensor, type UnaryOp } from '#nn/tensor';
 
 /** Rewrites a graph to an equal one that lowers better: constants folded, common parts shared, products with one
  * column or one inner term turned into row arithmetic, repetition left to broadcasting. */
@@ -65,14 +65,52 @@ export class Simplifier {
 
 /** One better form of a node whose inputs are simple already, or undefined. */
 function rewrite(node: Tensor): Tensor | undefined {
+  return withoutLeadingOne(node) ?? rewriteByKind(node);
+}
+
+/** An ensemble of one is cut by rows like any batch: its axis is taken off and put back. */
+function withoutLeadingOne(node: Tensor): Tensor | undefined {
+  const rank = node.shape.length;
+  const strip = (x: Tensor): Tensor => (x.shape.length === rank ? reshape(x, x.shape.slice(1)) : x);
+  if (isReduce(node)) return reduceWithoutLeadingOne(node);
+  if (rank < 3 || node.shape[0] !== 1) return undefined;
+  const along = node.is('concat') ? node.attributes.axis : undefined;
+  const rowWise = ['matmul', 'normalize', 'inverseDeviation', 'normalizeGradient', 'softmax', 'logSoftmax'];
+  if (!isElementwise(node) && !rowWise.includes(node.op) && !along) return undefined;
+  const attributes = along ? { axis: along - 1 } : node.attributes;
+  const smaller = new Tensor(node.op, node.inputs.map(strip), node.shape.slice(1), attributes);
+  return reshape(smaller, node.shape);
+}
+
+function reduceWithoutLeadingOne(node: Tensor<ReduceOp>): Tensor | undefined {
+  const [x] = node.inputs as [Tensor];
+  if (x.shape.length < 3 || x.shape[0] !== 1) return undefined;
+  const axes = node.attributes.axes.filter((axis) => axis > 0).map((axis) => axis - 1);
+  const shape = x.shape.slice(1).map((n, i) => (axes.includes(i) ? 1 : n));
+  const smaller = new Tensor(node.op, [reshape(x, x.shape.slice(1))], shape, { axes, keepDims: true });
+  return reshape(smaller, node.shape);
+}
+
+export function isReduce(node: Tensor): node is Tensor<ReduceOp> {
+  return node.is('sum') || node.is('max') || node.is('min');
+}
+
+function rewriteByKind(node: Tensor): Tensor | undefined {
   if (node.is('stopGradient')) return node.inputs[0];
   if (node.is('reshape')) return repeated(node) ?? rewriteReshape(node);
   if (node.is('transpose') || (node.is('broadcast') && node.inputs[0]!.is('broadcast')))
     return repeated(node);
+  if (isReduce(node)) return emptyReduction(node);
   if (node.is('matmul')) return thinProduct(node);
   if (node.is('slice')) return repeated(node) ?? sliceEarlier(node);
   if (!isElementwise(node)) return undefined;
   return fold(node) ?? foldRepeated(node) ?? withoutBroadcast(node) ?? identity(node);
+}
+
+/** A reduction over axes of size 1 only changes the shape. */
+function emptyReduction(node: Tensor<ReduceOp>): Tensor | undefined {
+  const [x] = node.inputs as [Tensor];
+  return node.attributes.axes.every((axis) => x.shape[axis] === 1) ? reshape(x, node.shape) : undefined;
 }
 
 /** A part or another shape of one repeated number is that number repeated. */
@@ -85,6 +123,7 @@ function repeated(node: Tensor): Tensor | undefined {
 function rewriteReshape(node: Tensor<'reshape'>): Tensor | undefined {
   const [x] = node.inputs as [Tensor];
   if (sameShape(x.shape, node.shape)) return x;
+  if (x.is('constant')) return constant(x.attributes.values, node.shape);
   return x.is('reshape') ? reshape(x.inputs[0]!, node.shape) : undefined;
 }
 

@@ -17,6 +17,8 @@ export type Relation = 'same' | 'whole' | undefined;
 
 export class TaskSplit {
   readonly #members: ReadonlySet<number>;
+  /** Numbers of tasks rows were cut into: the leading axis of partial sums. */
+  readonly #partials = new Set<number>();
 
   constructor(roots: readonly Tensor[]) {
     const members = new Set<number>();
@@ -32,11 +34,16 @@ export class TaskSplit {
   /** Into how many tasks a leading axis of this length is cut. */
   parts(length: number | undefined): number {
     if (length === undefined) return 1;
-    if (this.#members.has(length)) return length;
+    if (this.#members.has(length) || this.#partials.has(length)) return length;
     for (let n = Math.min(MOST_ROW_TASKS, Math.floor(length / ROWS_PER_TASK)); n > 1; n--) {
       if (length % n === 0) return n;
     }
     return 1;
+  }
+
+  /** Makes tensors that lead with one entry per task count as cut into those. */
+  cutInto(n: number): void {
+    this.#partials.add(n);
   }
 
   /** Tasks an operation is done in; 1 where its leading axis can not be cut. */
@@ -124,6 +131,7 @@ function splitProduct(node: Tensor<'matmul'>, split: TaskSplit): Tensor | undefi
   const n = split.parts(a.shape[0]);
   if (!transposeA || transposeB || a.shape.length !== 2 || b.shape.length !== 2) return undefined;
   if (n === 1 || a.shape[0] === n) return undefined;
+  split.cutInto(n);
   const cut = (t: Tensor): Tensor => reshape(t, [n, t.shape[0]! / n, t.shape[1]!]);
   return sum(matmul(cut(a), cut(b), { transposeA: true }), 0);
 }

@@ -1,0 +1,63 @@
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { CliContext } from '#cli/context';
+import { shownPath } from '#cli/runFolder';
+import { loadSubject, requireBundle } from '#cli/subject';
+import { type Container, decodeContainer, readFileBytes } from '#core/container';
+import type { PolicyBundle } from '#policy/bundle';
+
+/** What each network takes and gives, in the words of policy.json. */
+const NETWORKS = {
+  base: {
+    array: 'base.onnx',
+    use: 'observation [1,O] -> actions [1,H*A]: the next H actions, in [-1, 1]; ask again when they are used up',
+  },
+  residual: {
+    array: 'actor.onnx',
+    use:
+      'observation [1,O], phase [1,1] = k/H of the action taken from the chunk, base [1,A], scale [1] -> residual ' +
+      '[1,A]; executed action = clip(base + actionHalf * residual, -1, 1)',
+  },
+} as const;
+
+function contract(
+  bundle: PolicyBundle,
+  networks: readonly (keyof typeof NETWORKS)[],
+): Record<string, unknown> {
+  const { base, normaliser, trained, O, A, scale, made, ...header } = bundle;
+  return {
+    ...header,
+    observationLength: O,
+    actionLength: A,
+    residualScale: scale,
+    base: base.kind === 'chunk' ? { kind: base.kind, ...base.spec } : { kind: base.kind },
+    ...(trained ? { residual: trained.actor.spec, actionHalf: Array.from(normaliser.actionHalf) } : {}),
+    networks: Object.fromEntries(
+      networks.map((name) => [name, { file: `${name}.onnx`, use: NETWORKS[name].use }]),
+    ),
+    made,
+  };
+}
+
+export async function exportFromCommandLine(
+  what: string,
+  flags: { readonly task?: string; readonly out?: string },
+  context: CliContext,
+): Promise<void> {
+  const subject = await loadSubject(what, context.overrides, flags.task);
+  const { path, policy } = requireBundle(subject);
+  const folder = flags.out ?? join('export', subject.task.name);
+  mkdirSync(folder, { recursive: true });
+  const { arrays }: Container = decodeContainer(readFileBytes(path), { code: 'CHECKPOINT', label: path });
+  const written: (keyof typeof NETWORKS)[] = [];
+  for (const name of ['base', 'residual'] as const) {
+    const onnx = arrays.get(NETWORKS[name].array);
+    if (!onnx) continue;
+    writeFileSync(join(folder, `${name}.onnx`), onnx.data);
+    written.push(name);
+  }
+  writeFileSync(join(folder, 'policy.json'), `${JSON.stringify(contract(policy, written), null, 2)}\n`);
+  copyFileSync(path, join(folder, 'policy.vrn'));
+  const files = ['policy.vrn', 'policy.json', ...written.map((name) => `${name}.onnx`)];
+  for (const file of files) context.out(shownPath(join(folder, file)));
+}
