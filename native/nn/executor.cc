@@ -234,6 +234,7 @@ int Executor::firstFailure() const {
     const float* values = slots_[slot];
     // x - x is 0 for finite numbers and NaN for the rest.
     float sum = 0;
+    // NOLINTNEXTLINE(misc-redundant-expression)
     for (std::size_t i = 0; i < plan_.buffers[slot].length; ++i) sum += values[i] - values[i];
     if (sum != 0.0f) return plan_.failures + static_cast<int>(j);
   }

@@ -71,23 +71,49 @@ const maxTokens = 2000;
  * @throws EXPRESSION with the place, what was expected and what was received */
 export function parseExpression(source: ExpressionSource): Node {
   const parser = new Parser(source);
+  parser.expectBrief();
   const node = parser.expression(0);
   parser.expectEnd();
   return node;
 }
 
+/** Parses one side of a comparison (arithmetic, but no comparison, `and`, `or`) out of the tokens of a longer text.
+ * @returns the node and the index of the token behind it */
+export function parseTerm(
+  source: ExpressionSource,
+  tokens: readonly Token[],
+  at: number,
+): { readonly node: Node; readonly next: number } {
+  const parser = new Parser(source, tokens, at);
+  const node = parser.expression(power.comparison + 1);
+  return { node, next: parser.next };
+}
+
 class Parser {
   readonly #source: ExpressionSource;
   readonly #tokens: readonly Token[];
-  #next = 0;
+  #next: number;
   #depth = 0;
 
-  constructor(source: ExpressionSource) {
+  constructor(source: ExpressionSource, tokens: readonly Token[] = tokenize(source), at = 0) {
     this.#source = source;
-    this.#tokens = tokenize(source);
+    this.#tokens = tokens;
+    this.#next = at;
+  }
+
+  /** Index of the token to be read next. */
+  get next(): number {
+    return this.#next;
+  }
+
+  expectBrief(): void {
     const excess = this.#tokens[maxTokens];
     if (excess)
-      throw expressionError(source, excess.start, `expected at most ${maxTokens} words in one expression`);
+      throw expressionError(
+        this.#source,
+        excess.start,
+        `expected at most ${maxTokens} words in one expression`,
+      );
   }
 
   expectEnd(): void {

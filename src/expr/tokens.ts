@@ -53,15 +53,17 @@ const spellings: Readonly<Record<string, string>> = {
 const keywords = new Set(['and', 'or', 'not']);
 
 /** Splits an expression into tokens; the last one is of kind `end`. Keywords are symbols.
+ * @param extraSymbols symbols of a language around the expressions; they win over those of the expressions
  * @throws EXPRESSION at the first character that cannot start a token */
-export function tokenize(source: ExpressionSource): Token[] {
+export function tokenize(source: ExpressionSource, extraSymbols: readonly string[] = []): Token[] {
+  const known = [...extraSymbols, ...symbols];
   const tokens: Token[] = [];
   const { text } = source;
   let at = 0;
   while (true) {
     at = skipSpace(text, at);
     if (at >= text.length) break;
-    const token = readNumber(text, at) ?? readName(source, at) ?? readSymbol(text, at);
+    const token = readNumber(text, at) ?? readName(source, at) ?? readSymbol(text, at, known);
     if (!token)
       throw expressionError(source, at, `expected an expression, received the character "${text[at]}"`);
     tokens.push(token);
@@ -136,8 +138,8 @@ function readName(source: ExpressionSource, start: number): Token | undefined {
   return { kind: 'name', start, end: start + close + 1, text: rest.slice(1, close), quoted: true };
 }
 
-function readSymbol(text: string, start: number): Token | undefined {
-  const symbol = symbols.find((candidate) => text.startsWith(candidate, start));
+function readSymbol(text: string, start: number, known: readonly string[]): Token | undefined {
+  const symbol = known.find((candidate) => text.startsWith(candidate, start));
   if (symbol === undefined) return undefined;
   return { kind: 'symbol', start, end: start + symbol.length, text: spellings[symbol] ?? symbol };
 }

@@ -32,6 +32,8 @@ export const unitNames: ReadonlyMap<string, { readonly factor: number; readonly 
   ['deg', { factor: Math.PI / 180, unit: radian }],
   ['s', { factor: 1, unit: second }],
   ['ms', { factor: 1e-3, unit: second }],
+  ['us', { factor: 1e-6, unit: second }],
+  ['ns', { factor: 1e-9, unit: second }],
   ['Hz', { factor: 1, unit: dimension(0, 0, -1, 0) }],
   ['kg', { factor: 1, unit: dimension(0, 0, 0, 1) }],
   ['g', { factor: 1e-3, unit: dimension(0, 0, 0, 1) }],

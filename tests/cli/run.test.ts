@@ -136,3 +136,13 @@ it.skipIf(!native)('records demonstrations once, and trains from the file', () =
   expect(other.stderr).toMatch(/observations have|recorded for another/);
   expect(other.status).toBe(2);
 });
+
+it('trains without the addon: WASM physics, TypeScript networks, no pictures', () => {
+  const out = join(folder, 'wasm');
+  const args = ['train', 'reach', '--out', out, '--residual.steps=80', ...SMALL];
+  const { status, stdout, stderr } = vernier(args, { VERNIER_BACKEND: 'wasm' });
+  expect(stderr).toBe('');
+  expect(stdout).toContain('physics: MuJoCo in WASM; networks: TypeScript');
+  expect(status).toBe(0);
+  expect(readFileSync(join(out, 'report.html'), 'utf8')).toContain('none: the native addon is not available');
+});
