@@ -2,7 +2,7 @@ import { taskShape } from '#nn/lowering/access';
 import type { Source } from '#nn/lowering/schedule';
 import { isArithmetic, isReduce } from '#nn/lowering/simplify';
 import { type Shape, sameShape } from '#nn/shape';
-import type { ReduceOp, Tensor } from '#nn/tensor';
+import type { Tensor } from '#nn/tensor';
 
 /** The row machine's view of operations: which rows an operation runs over, and when a value can stay in a register
  * between two of them. */
