@@ -1,3 +1,4 @@
+import { dirname, resolve } from 'node:path';
 import type { ContainerData } from '#core/container';
 import { VernierError } from '#core/errors';
 import { type Demos, loadDemos, saveDemos } from '#data/demos';
@@ -55,10 +56,17 @@ export interface TrainResult {
 
 export type Report = (event: TrainEvent) => void;
 
-/** The settings a task file gives. */
+/** The settings a task file gives; files it names are relative to it. */
 export function runConfig(task: ResolvedTask): RunConfig {
   const { demos, base, residual, evaluation } = task.spec;
-  return { demos, base, residual, evaluation };
+  const beside = (file: string | undefined): { file?: string } =>
+    file === undefined ? {} : { file: resolve(dirname(task.file), file) };
+  return {
+    demos: { ...demos, ...beside(demos.file) },
+    base: { ...base, ...beside(base.file) },
+    residual,
+    evaluation,
+  };
 }
 
 /** Trains a task in a run folder, going on where the folder's last run stopped.

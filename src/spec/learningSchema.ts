@@ -110,8 +110,8 @@ export const residualSchema = z
     actor_hidden: widths.optional().meta({ description: 'Actor widths. Default: hidden.' }),
     layer_norm: z.boolean().default(true),
 
-    actor_lr: positive.default(1e-4),
-    critic_lr: positive.default(3e-4),
+    actor_lr: positive.default(3e-4),
+    critic_lr: positive.default(1e-3),
     weight_decay: nonnegative.default(0),
     grad_clip: nonnegative.default(1).meta({ description: 'Largest norm of a gradient; 0 is off.' }),
     tau: z.number().positive().max(1).default(0.005).meta({ description: 'Polyak rate of the targets.' }),

@@ -13,7 +13,7 @@ import {
 import { parseFormula } from '#stl/parse';
 import { printFormula } from '#stl/print';
 import { decidedAt, earlyVerdict, robustInterval } from '#stl/robustInterval';
-import { formulas, signalSets } from './arbitrary.ts';
+import { formulas, signalSets } from './arbitrary.js';
 
 type Signals = readonly Float64Array[];
 const untils = fc.constantFrom<SemanticsOptions['until'][]>('halfopen', 'closed');

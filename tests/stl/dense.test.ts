@@ -1,0 +1,126 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { densePredicates, denseRobustness } from '#stl/dense';
+import { robustness } from '#stl/evaluate';
+import { childrenOf, expand, type Formula, horizon, subformulas } from '#stl/formula';
+import { parseFormula } from '#stl/parse';
+import { fromSamples, type Piecewise, valueAt } from '#stl/piecewise';
+import { formulas, signalSets } from './arbitrary.js';
+
+const seconds = { unit: 'seconds' } as const;
+
+describe('values of other tools in dense time', () => {
+  it('7: until is closed in dense time (rtamt)', () => {
+    const specification = parseFormula('a until b', seconds);
+    const constant = (v: number) => ({ time: [0, 5], value: [v, v] });
+    const signals = densePredicates(specification, { a: constant(2), b: constant(4) });
+    const value = denseRobustness(specification.formula, signals, { until: 'closed' });
+    expect([...value.start]).toEqual([2, 2]);
+    expect(valueAt(denseRobustness(specification.formula, signals, { until: 'halfopen' }), 0)).toBe(4);
+  });
+
+  it('13: request and grant with stamps of their own, held from sample to sample (rtamt)', () => {
+    const specification = parseFormula('G(req>=3->F[0:5]gnt>=3)', seconds);
+    const signals = densePredicates(
+      specification,
+      {
+        req: { time: [0, 3, 5, 11], value: [0, 6, 0, 0] },
+        gnt: { time: [0, 7, 9, 11], value: [0, 6, 0, 0] },
+      },
+      'previous',
+    );
+    expect(valueAt(denseRobustness(specification.formula, signals), 0)).toBe(3);
+  });
+
+  it('finds extrema between samples', () => {
+    const specification = parseFormula('G(req>=3->F[0:5]gnt>=3)', seconds);
+    const signals = densePredicates(specification, {
+      req: { time: [0, 3, 5, 11], value: [0, 6, 0, 0] },
+      gnt: { time: [0, 7, 9, 11], value: [0, 6, 0, 0] },
+    });
+    // 3 - 2 t and 6 (t + 5) / 7 - 3 cross at t = 0.6.
+    expect(valueAt(denseRobustness(specification.formula, signals), 0)).toBeCloseTo(1.8, 12);
+  });
+});
+
+describe('held samples on whole seconds', () => {
+  const noSteps = (formula: Formula): boolean =>
+    subformulas(formula).every(({ kind }) => !['next', 'prev', 'rise', 'fall'].includes(kind));
+
+  // A past operator over a window that the end cuts off also sees the instants between the last two samples.
+  const either = fc.oneof(formulas({ depth: 2, tense: 'future' }), formulas({ depth: 2, tense: 'past' }));
+
+  it('have the robustness of the samples', () => {
+    fc.assert(
+      fc.property(either.filter(noSteps), signalSets(2, 1, 9), (formula, signals) => {
+        const time = Array.from(signals[0]!, (_, t) => t);
+        const held = signals.map((signal) => fromSamples(time, signal, 'previous'));
+        const value = denseRobustness(formula, held, { until: 'closed' });
+        const expected = robustness(formula, signals, { until: 'closed' });
+        for (const t of time) expect(valueAt(value, t) + 0, `t = ${t}`).toBe(expected[t]! + 0);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe('straight pieces', () => {
+  const steps = 16;
+
+  /** The signals sampled finely; the result is off by no more than the slope times a few steps. */
+  function sampled(f: Piecewise): Float64Array {
+    const count = f.time.at(-1)! * steps;
+    return Float64Array.from({ length: count + 1 }, (_, i) => valueAt(f, i / steps));
+  }
+
+  function stretched(formula: Formula): Formula {
+    const children = childrenOf(formula).map(stretched);
+    const renewed = {
+      ...formula,
+      ...('operands' in formula ? { operands: children } : {}),
+      ...('operand' in formula ? { operand: children[0] } : {}),
+      ...('left' in formula ? { left: children[0], right: children[1] } : {}),
+    } as Formula;
+    if (!('interval' in renewed)) return renewed;
+    const { from, to } = renewed.interval;
+    return { ...renewed, interval: { from: from * steps, to: to * steps } };
+  }
+
+  it('have nearly the robustness of fine samples', () => {
+    const arbitrary = formulas({ depth: 2, reach: 2, unbounded: false });
+    fc.assert(
+      fc.property(
+        arbitrary,
+        signalSets(2, 8, 8),
+        fc.constantFrom('closed', 'halfopen'),
+        (formula, signals, until) => {
+          const bare = expand(formula);
+          fc.pre(subformulas(formula).every(({ kind }) => !['next', 'prev', 'rise', 'fall'].includes(kind)));
+          const time = Array.from(signals[0]!, (_, t) => t);
+          const dense = signals.map((signal) => fromSamples(time, signal, 'linear'));
+          const value = denseRobustness(bare, dense, { until });
+          const expected = robustness(stretched(bare), dense.map(sampled), { until });
+          const slope = 8;
+          // Where a window is cut off, one sample more or less inside decides; look where none is.
+          for (let i = 0; i + steps * horizon(bare) < expected.length; i++) {
+            const t = i / steps;
+            if (t < 4) continue;
+            const [a, b] = [valueAt(value, t), expected[i]!];
+            if (a === b) continue;
+            expect(Math.abs(a - b), `t = ${t}: ${a} and ${b}`).toBeLessThanOrEqual((3 * slope) / steps);
+          }
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+});
+
+it('refuses what dense time does not have, and stamps that go back', () => {
+  const { formula } = parseFormula('rise(x > 0)', seconds);
+  expect(() => denseRobustness(formula, [fromSamples([0, 1], [0, 1], 'linear')])).toThrow(/rise/);
+  const specification = parseFormula('x > 0', seconds);
+  expect(() => densePredicates(specification, { x: { time: [0, 2, 1], value: [0, 0, 0] } })).toThrow(
+    'signal x: stamp 2 is 1, behind 2',
+  );
+});
