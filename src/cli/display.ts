@@ -4,7 +4,7 @@ import { createLogUpdate } from 'log-update';
 export interface Display {
   /** Stays on the screen and in the log. */
   line(text: string): void;
-  /** Replaces the status: redrawn on a terminal, a plain line every few seconds elsewhere. */
+  /** Replaces the status: redrawn on a terminal, a plain line every few seconds elsewhere. Empty removes it. */
   status(text: string): void;
   close(): void;
 }
@@ -18,7 +18,9 @@ export interface DisplayOptions {
 
 export function makeDisplay(options: DisplayOptions): Display {
   const { stream, plainIntervalMs = 5000, now = () => performance.now() } = options;
-  return stream.isTTY ? terminalDisplay(stream, now) : plainDisplay(stream, plainIntervalMs, now);
+  // A terminal without a width (some recorders) cannot be redrawn.
+  const redraws = stream.isTTY && stream.columns > 0;
+  return redraws ? terminalDisplay(stream, now) : plainDisplay(stream, plainIntervalMs, now);
 }
 
 function plainDisplay(stream: NodeJS.WriteStream, intervalMs: number, now: () => number): Display {
@@ -30,7 +32,7 @@ function plainDisplay(stream: NodeJS.WriteStream, intervalMs: number, now: () =>
   return {
     line: write,
     status: (text) => {
-      if (now() - last >= intervalMs) write(text.replaceAll('\n', '  '));
+      if (text !== '' && now() - last >= intervalMs) write(text.replaceAll('\n', '  '));
     },
     close: () => {},
   };
@@ -50,7 +52,8 @@ function terminalDisplay(stream: NodeJS.WriteStream, now: () => number): Display
     },
     status: (text) => {
       shown = text;
-      if (now() - last < REDRAW_MS) return;
+      if (text === '') update.clear();
+      if (text === '' || now() - last < REDRAW_MS) return;
       last = now();
       update(text);
     },

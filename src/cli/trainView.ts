@@ -59,6 +59,7 @@ export function trainView(display: Display, seconds: () => number): (event: Trai
   return (event) => {
     switch (event.kind) {
       case 'phase':
+        display.status('');
         line(pc.bold(PHASE_TITLES[event.phase]));
         break;
       case 'demos':

@@ -47,6 +47,23 @@ it('redraws the status below finished lines on a terminal', () => {
   expect(text()).toContain('20 %');
 });
 
+it('removes the status when it is empty, and keeps it away from later lines', () => {
+  const { stream, text } = capture(true);
+  const display = makeDisplay({ stream, now: () => 0 });
+  display.status('10 %');
+  display.status('');
+  const before = text().length;
+  display.line('next phase');
+  expect(text().slice(before)).not.toContain('10 %');
+});
+
+it('prints plain lines on a terminal that tells no width', () => {
+  const { stream, text } = capture(true);
+  Object.assign(stream, { columns: 0 });
+  makeDisplay({ stream }).status('10 %');
+  expect(text()).toBe('10 %\n');
+});
+
 it('formats numbers', () => {
   expect(percent(0.935)).toBe('93.5 %');
   expect(rateWithInterval(0.5, [0.43, 0.569])).toBe('50.0 % [43.0, 56.9]');
