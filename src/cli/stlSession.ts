@@ -87,7 +87,7 @@ export function evaluateFormula(text: string, path: string, flags: StlTraceFlags
   out('');
   const first = parts.at(-1)!.time[0]!;
   const rows = parts.map(({ text, value }) => [
-    text,
+    brief(text, 70),
     short(value[0]!),
     short(least(value)),
     short(-least(value.map((v) => -v))),
@@ -97,7 +97,7 @@ export function evaluateFormula(text: string, path: string, flags: StlTraceFlags
     out('');
     out('decided by');
     const steps = explanation.map((step) => [
-      printSpecification(specification, step.formula),
+      brief(printSpecification(specification, step.formula), 70),
       `step ${step.sample}`,
       short(step.value),
     ]);

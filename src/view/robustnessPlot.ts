@@ -61,7 +61,7 @@ function panelSpec(panel: RobustnessPanel, domain: readonly number[], timeTitle:
     type: 'quantitative',
     title: timeTitle || null,
     scale: { domain, nice: false },
-    axis: { grid: false, labels: timeTitle !== false },
+    axis: { grid: false, labels: timeTitle !== false, ...(timeTitle === 'step' ? { tickMinStep: 1 } : {}) },
   };
   const y = (field: string) => ({ field, type: 'quantitative', title: null, axis: { tickCount: 3 } });
   const area = (field: string, color: string) => ({
