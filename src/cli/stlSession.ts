@@ -144,6 +144,9 @@ export async function plotFormula(
 function evaluate(text: string, path: string, flags: StlTraceFlags): Evaluated {
   const trace = readTrace(path, flags.episode);
   const specification = readFormula(text, flags, flags.period ?? trace.period);
+  if (specification.predicates.length === 0) {
+    throw new VernierError('USAGE', `expected a formula with at least one predicate, received ${text}`);
+  }
   return flags.dense
     ? evaluateDense(specification, trace, path, flags)
     : evaluateSampled(specification, trace, path, flags);
