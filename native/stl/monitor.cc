@@ -36,7 +36,9 @@ double heldMin(const Operation& in, bool runs, double* state, double x) {
     const double run = state[0]++;
     if (run >= in.p && run <= in.q) state[1] = run == in.p ? x : extremum<false>(state[1], x);
   }
-  return state[0] > in.q ? state[1] : -kInfinity;
+  const bool so_far = in.r == 1;
+  if (state[0] > (so_far ? in.p : in.q)) return state[1];
+  return so_far ? kInfinity : -kInfinity;
 }
 
 // The stack of obligations: run t owes max(weight(t), best of what the runs t to t + span bring). State: runs, bottom,

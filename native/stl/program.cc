@@ -14,7 +14,7 @@ constexpr std::size_t kHeaderWords = 16;
 constexpr std::size_t kOperationWords = 8;
 constexpr std::size_t kNodeWords = 5;
 constexpr double kMostItems = 1 << 20;
-constexpr double kMostWords = 1 << 26;  // 512 MiB per environment
+constexpr double kMostWords = 1 << 22;  // 32 MiB per environment
 
 [[noreturn]] void refuse(const std::string& why) { throw Error("PLAN", "malformed monitor program: " + why); }
 

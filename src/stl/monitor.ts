@@ -1,6 +1,6 @@
 import { VernierError } from '#core/errors';
-import { endings, monitorOpcode } from '#stl/monitorProgram';
 import { type DecodedMonitor, decodeMonitor, type Operation } from '#stl/monitorDecode';
+import { endings, monitorOpcode } from '#stl/monitorProgram';
 import { atFirst } from '#stl/monitorTreeEvaluation';
 import { delayed, extremum, slidingWindow, stretchWindow } from '#stl/monitorWindow';
 
@@ -124,7 +124,9 @@ function runOperation(
         const run = state[at]!++;
         if (run >= p && run <= q) state[at + 1] = run === p ? x : extremum(max, state[at + 1]!, x);
       }
-      return state[at]! > (max ? p : q) ? state[at + 1]! : Number.NEGATIVE_INFINITY;
+      const isSoFar = max || r === 1;
+      if (state[at]! > (isSoFar ? p : q)) return state[at + 1]!;
+      return r === 1 ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
     }
     default: {
       if (runs) {

@@ -1,4 +1,4 @@
-import type { Formula, Interval } from '#stl/formula';
+import { type Formula, type Interval, unbounded } from '#stl/formula';
 import { complete, type Extremum, type MonitorBuilder, type Stream } from '#stl/monitorBuilder';
 
 /** The lower bound of a formula's value at the first sample, for which samples to come are -inf for every literal, in
@@ -17,9 +17,13 @@ interface Weight {
   readonly from: number;
   readonly to: number;
   readonly stream?: Stream;
-  /** Whether the stream is an extremum over other samples, some of which are known before all are. */
+  /** Under `best`: whether the stream is an extremum over other samples, some of which are known before all are. */
   readonly isWindowed?: boolean;
+  /** Under `worst`: the min over the weights of samples to come, where it is not -inf while there are some. */
+  readonly toCome?: Stream;
 }
+
+type BinaryTemporal = Extract<Formula, { readonly left: Formula; readonly interval: Interval }>;
 
 /** Undefined where a formula is not covered. */
 type Bound = Stream | undefined;
@@ -67,7 +71,7 @@ class Bounds {
       case 'and': {
         const { known, open } = this.#split(formula.operands);
         if (open.length !== 1 || known.some((stream) => lags(weight, stream))) return undefined;
-        return this.#best(open[0]!, this.#weigh('min', weight, known));
+        return this.#best(open[0]!, this.#weigh(weight, known));
       }
       case 'eventually': {
         const range = shifted(weight, formula.interval);
@@ -79,7 +83,7 @@ class Bounds {
       case 'until': {
         const left = this.#exact(formula.left);
         if (!left || lags(weight, left)) return undefined;
-        return this.#best(formula.right, this.#carry(left, weight, formula.interval, false));
+        return this.#best(formula.right, this.#carry(left, weight, formula.interval));
       }
       default:
         // An always that is never known, as its future is unbounded.
@@ -91,30 +95,21 @@ class Bounds {
 
   /** Min over t of max(weight(t), value(t)). */
   #worst(formula: Formula, weight: Weight): Bound {
-    if (weight.to === INFINITE) return this.#builder.constant(-INFINITE);
     const isPoint = weight.from === weight.to && !weight.stream;
-    if (isPoint && formula.kind !== 'always' && formula.kind !== 'release') return this.at(formula, weight.from);
+    if (isPoint && formula.kind !== 'always' && formula.kind !== 'release')
+      return this.at(formula, weight.from);
     switch (formula.kind) {
       case 'and':
         return this.#join('min', formula.operands, (operand) => this.#worst(operand, weight));
-      case 'always': {
-        const range = shifted(weight, formula.interval);
-        if (!weight.stream || range.to === INFINITE) return this.#worst(formula.operand, range);
-        const gated = this.#gate(weight.stream, weight, INFINITE);
-        const stream = this.#builder.pastWindow('windowMin', gated, formula.interval);
-        return this.#worst(formula.operand, { ...range, stream, isWindowed: true });
-      }
-      case 'release': {
-        const left = this.#exact(formula.left);
-        if (!left || (weight.stream && weight.stream.delay !== left.delay)) return undefined;
-        return this.#worst(formula.right, this.#carry(left, weight, formula.interval, true));
-      }
+      case 'always':
+        return this.#worst(formula.operand, this.#spread(weight, formula.interval));
+      case 'release':
+        return isPoint ? this.#release(formula, weight.from) : undefined;
       case 'eventually': {
+        const { from, to } = formula.interval;
+        if (from === to) return this.#worst(formula.operand, this.#spread(weight, formula.interval));
         const operand = this.#exact(formula.operand);
-        if (formula.interval.from === formula.interval.to) return this.#worst(formula.operand, this.#moved(weight, formula.interval));
-        return operand && formula.interval.to !== INFINITE
-          ? this.#respond(weight, operand, formula.interval)
-          : undefined;
+        return operand && to !== INFINITE ? this.#respond(weight, operand, formula.interval) : undefined;
       }
       default: {
         const exact = this.#exact(formula);
@@ -125,29 +120,51 @@ class Bounds {
   }
 
   #worstOf(exact: Stream, weight: Weight): Bound {
-    const { stream } = weight;
-    if (!stream) return this.#held('heldMin', exact, weight);
-    if (stream.delay === exact.delay) {
-      return this.#held('heldMin', this.#builder.meet('max', [stream, exact]), weight);
+    const { stream, toCome } = weight;
+    if (stream && stream.delay < exact.delay) return this.#respond(weight, exact, { from: 0, to: 0 });
+    if (stream && stream.delay > exact.delay) {
+      if (toCome) return undefined;
+      return this.#respond({ from: weight.from, to: weight.to, stream: exact }, stream, { from: 0, to: 0 });
     }
-    const [first, second] = stream.delay < exact.delay ? [stream, exact] : [exact, stream];
-    return this.#respond({ ...weight, stream: first }, second, { from: 0, to: 0 });
+    const both = stream ? this.#builder.meet('max', [stream, exact]) : exact;
+    return this.#always('min', [
+      this.#held('heldMin', both, weight, true),
+      this.#toCome(weight, exact.delay),
+    ]);
   }
 
   #worstOr(operands: readonly Formula[], weight: Weight): Bound {
     const { known, open } = this.#split(operands);
     const all = weight.stream ? [weight.stream, ...known] : known;
-    if (open.length === 1 && haveOneDelay(all)) {
-      return this.#worst(open[0]!, { ...weight, ...(all.length > 0 ? { stream: this.#builder.meet('max', all) } : {}) });
-    }
-    if (open.length > 0) return undefined;
     const latest = Math.max(...all.map((stream) => stream.delay));
-    const first = all.filter((stream) => stream.delay < latest);
-    const last = this.#builder.meet('max', all.filter((stream) => stream.delay === latest));
-    if (first.length === 0) return this.#held('heldMin', last, weight);
-    if (!haveOneDelay(first)) return undefined;
-    const stream = this.#builder.meet('max', first);
-    return this.#respond({ from: weight.from, to: weight.to, stream }, last, { from: 0, to: 0 });
+    const first = open.length > 0 ? all : all.filter((stream) => stream.delay < latest);
+    if (open.length > 1 || !haveOneDelay(first)) return undefined;
+    const weighed: Weight =
+      first.length > 0 ? { ...weight, stream: this.#builder.meet('max', first) } : weight;
+    if (open.length === 1) return this.#worst(open[0]!, weighed);
+    if (weight.toCome && !first.includes(weight.stream!)) return undefined;
+    const last = all.filter((stream) => stream.delay === latest);
+    return this.#worstOf(this.#builder.meet('max', last), weighed);
+  }
+
+  /** The weight of an operand under `always`: at t', the min over the samples t' - [from, to]. */
+  #spread(weight: Weight, interval: Interval): Weight {
+    const range = shifted(weight, interval);
+    if (!weight.stream) return range;
+    const builder = this.#builder;
+    const gated = this.#gate(weight.stream, weight, INFINITE);
+    const stream = builder.pastWindow('windowMin', gated, interval);
+    const toCome = [this.#toCome(weight, weight.stream.delay)];
+    const { to } = interval;
+    // Samples that are known but whose window is not over.
+    if (to > 0) toCome.push(builder.window('windowMin', gated, to === INFINITE ? 0 : to, 0));
+    return { ...range, stream, toCome: this.#always('min', toCome) };
+  }
+
+  /** Min over the weights of samples to come, a stream of that delay being known up to the present; +inf when none is to
+   * come. Those without weight count -inf. */
+  #toCome({ from, to, toCome }: Weight, delay: number): Stream {
+    return toCome ?? this.#held('heldMin', { ...this.#builder.constant(INFINITE), delay }, { from, to });
   }
 
   /** Min over t of max(weight(t), max of operand over t + [from, to]). Obligations whose window has not begun count with
@@ -159,9 +176,9 @@ class Bounds {
     if (stream.delay > begins) return undefined;
     const span = to - from;
     const pair = [builder.late(stream, begins), { ...operand, delay: begins }];
-    const begun = builder.operation('respond', pair, begins, [weight.from, weight.to, span], 4 + 5 * (span + 1));
-    const areKnown = this.#held('heldMin', { ...builder.constant(INFINITE), delay: stream.delay }, weight);
-    const bounds = [begun, areKnown];
+    const parameters = [weight.from, weight.to, span];
+    const begun = builder.operation('respond', pair, begins, parameters, 4 + 5 * (span + 1));
+    const bounds = [begun, this.#toCome(weight, stream.delay)];
     if (stream.delay < begins) {
       const gated = this.#gate(stream, weight, INFINITE);
       bounds.push(builder.window('windowMin', gated, begins - stream.delay, 0));
@@ -169,47 +186,53 @@ class Bounds {
     return this.#always('min', bounds);
   }
 
-  /** The weight that a sample t' has for the right side of an until: min over left on [t, t') or [t, t'], and the weight
-   * of the best t in t' - [from, to]. With `isDual` for release. */
-  #carry(left: Stream, weight: Weight, interval: Interval, isDual: boolean): Weight {
+  /** At sample t. A right side that is still to come counts with what the left one has reached so far. */
+  #release({ left, right, interval }: BinaryTemporal, t: number): Bound {
     const builder = this.#builder;
-    const [inside, outside] = isDual ? [-INFINITE, INFINITE] : [INFINITE, -INFINITE];
-    const gated = this.#gate(weight.stream ?? { ...builder.constant(inside), delay: left.delay }, weight, outside);
+    const [l, r] = [this.#exact(left), this.#exact(right)];
+    if (!l || !r || l.delay !== r.delay) return undefined;
+    const range = shifted({ from: t, to: t }, interval);
+    const from: Weight = { from: t, to: INFINITE };
+    const reached = builder.pastWindow('windowMax', this.#gate(l, from, -INFINITE), unbounded);
+    const before = builder.closed ? reached : builder.pastWindow('windowMax', reached, { from: 1, to: 1 });
+    const soFar = this.#held('heldMin', builder.meet('max', [before, r]), range, true);
+    const isOver = this.#held('heldMin', { ...builder.constant(INFINITE), delay: r.delay }, range);
+    const toCome = this.#always('max', [this.#held('heldMax', l, from), isOver]);
+    return this.#always('min', [soFar, toCome]);
+  }
+
+  /** The weight that a sample t' has for the right side of an until: the best t in t' - [from, to], by its own weight and
+   * the min of left on [t, t') or [t, t']. */
+  #carry(left: Stream, weight: Weight, interval: Interval): Weight {
+    const builder = this.#builder;
+    const always = { ...builder.constant(INFINITE), delay: left.delay };
+    const gated = this.#gate(weight.stream ?? always, weight, -INFINITE);
     const range = shifted(weight, interval);
-    const { from, to } = interval;
     if (builder.closed) {
-      const stream = builder.pastSince(left, gated, interval, isDual, true);
-      return { ...range, stream, isWindowed: true };
+      return { ...range, stream: builder.pastSince(left, gated, interval, false, true), isWindowed: true };
     }
+    const { from, to } = interval;
     const parts: Stream[] = [];
     if (from === 0) parts.push(gated);
     if (to > 0) {
       const before = { from: Math.max(0, from - 1), to: to - 1 };
-      const closed = builder.pastSince(left, gated, before, isDual, true);
-      parts.push(builder.pastWindow(isDual ? 'windowMin' : 'windowMax', closed, { from: 1, to: 1 }));
+      const closed = builder.pastSince(left, gated, before, false, true);
+      parts.push(builder.pastWindow('windowMax', closed, { from: 1, to: 1 }));
     }
-    return { ...range, stream: builder.meet(isDual ? 'min' : 'max', parts), isWindowed: true };
+    return { ...range, stream: builder.meet('max', parts), isWindowed: true };
   }
 
-  /** A weight for samples `by` later. */
-  #moved(weight: Weight, by: Interval): Weight {
-    const range = shifted(weight, by);
-    if (!weight.stream) return range;
-    const gated = this.#gate(weight.stream, weight, INFINITE);
-    return { ...range, stream: this.#builder.pastWindow('windowMin', gated, by), isWindowed: true };
-  }
-
-  #weigh(extremum: Extremum, weight: Weight, known: readonly Stream[]): Weight {
+  #weigh(weight: Weight, known: readonly Stream[]): Weight {
     const streams = weight.stream ? [weight.stream, ...known] : known;
-    return { from: weight.from, to: weight.to, stream: this.#builder.meet(extremum, streams) };
+    return { from: weight.from, to: weight.to, stream: this.#builder.meet('min', streams) };
   }
 
   #gate(stream: Stream, { from, to }: Weight, outside: number): Stream {
     return this.#builder.operation('gate', [stream], stream.delay, [from, to, outside], 1);
   }
 
-  #held(kind: 'heldMax' | 'heldMin', stream: Stream, { from, to }: Weight): Stream {
-    return this.#builder.operation(kind, [stream], stream.delay, [from, to], 2);
+  #held(kind: 'heldMax' | 'heldMin', stream: Stream, { from, to }: Weight, isSoFar = false): Stream {
+    return this.#builder.operation(kind, [stream], stream.delay, [from, to, isSoFar ? 1 : 0], 2);
   }
 
   #join(extremum: Extremum, operands: readonly Formula[], bound: (operand: Formula) => Bound): Bound {

@@ -98,7 +98,11 @@ export class MonitorBuilder {
     return this.operations[register]![0] === monitorOpcode.constant;
   }
 
-  #futureWindow(kind: 'windowMin' | 'windowMax', operand: Stream, { from, to }: Interval): Stream | undefined {
+  #futureWindow(
+    kind: 'windowMin' | 'windowMax',
+    operand: Stream,
+    { from, to }: Interval,
+  ): Stream | undefined {
     if (to === INFINITE) return undefined;
     const width = to - from + 1;
     const delay = operand.delay + to;
@@ -130,7 +134,14 @@ export class MonitorBuilder {
     const delay = start + to;
     if (from === 0) return { ...inWindow, delay };
     const before = this.window(isDual ? 'windowMax' : 'windowMin', this.late(a, start + width), from, 0);
-    return this.operation(isDual ? 'max' : 'min', [{ ...before, delay }, { ...inWindow, delay }], delay);
+    return this.operation(
+      isDual ? 'max' : 'min',
+      [
+        { ...before, delay },
+        { ...inWindow, delay },
+      ],
+      delay,
+    );
   }
 
   /** At t, over t' in t - to .. t - from: min(right(t'), min of left over (t', t] or, closed, [t', t]). */

@@ -60,7 +60,7 @@ export const monitorOpcode = {
   gate: 13,
   /** Max of a over the runs p to q so far; -inf before. */
   heldMax: 14,
-  /** Min of a over the runs p to q, -inf before the last of them. */
+  /** Min of a over the runs p to q, -inf before the last of them; with r = 1 over those so far, +inf before. */
   heldMin: 15,
   /** Min over the runs t in [p, q] so far of max(a(t), max of b over runs t to t + r so far); +inf before. */
   respond: 16,

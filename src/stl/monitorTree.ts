@@ -20,9 +20,7 @@ export class MonitorTree {
       case 'and':
       case 'or': {
         const kind = nodeKind[formula.kind];
-        return formula.operands
-          .map((operand) => this.add(operand))
-          .reduce((a, b) => this.#node(kind, a, b));
+        return formula.operands.map((operand) => this.add(operand)).reduce((a, b) => this.#node(kind, a, b));
       }
       case 'always':
       case 'eventually':
