@@ -6,6 +6,7 @@ namespace {
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports["abi"] = Napi::Number::New(env, 1);
   vernier::registerEngine(env, exports);
+  vernier::registerMonitors(env, exports);
 #ifdef VERNIER_PHYSICS
   vernier::registerPhysics(env, exports);
   vernier::registerExpressions(env, exports);

@@ -12,6 +12,7 @@
 namespace vernier {
 
 void registerEngine(Napi::Env env, Napi::Object exports);
+void registerMonitors(Napi::Env env, Napi::Object exports);
 void registerPhysics(Napi::Env env, Napi::Object exports);
 void registerExpressions(Napi::Env env, Napi::Object exports);
 void registerRender(Napi::Env env, Napi::Object exports);

@@ -1,6 +1,7 @@
 import { describeBackends } from '#cli/backends';
 import type { CliContext } from '#cli/context';
 import type { EvalFlags } from '#cli/eval';
+import { EXIT } from '#cli/failure';
 import { table } from '#cli/format';
 import { catchInterrupt } from '#cli/interrupt';
 import { loadSubject, makeNamedPolicy, type PolicyName, requireBundle, type Subject } from '#cli/subject';
@@ -48,7 +49,7 @@ export async function evaluateFromCommandLine(
     seed,
     ...(threads === undefined ? {} : { threads }),
   });
-  const interrupt = catchInterrupt(() => {});
+  const interrupt = catchInterrupt((text) => process.stderr.write(`${text}\n`));
   try {
     if (!flags.json)
       context.out(`${subject.task.name}, ${episodes} episodes of seed ${seed}; ${describeBackends(threads)}`);
@@ -73,6 +74,10 @@ export async function evaluateFromCommandLine(
     if (paired) context.out(formatPaired(paired));
     const faults = evaluations.reduce((sum, evaluation) => sum + evaluation.faults, 0);
     if (faults > 0) context.out(`${faults} simulations broke off and count as failures`);
+  } catch (error) {
+    // An interrupted evaluation is no error, and half of one is no result.
+    if (!interrupt.requested) throw error;
+    context.setExitCode(EXIT.interrupted);
   } finally {
     interrupt.dispose();
     env.close();

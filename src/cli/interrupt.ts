@@ -8,12 +8,12 @@ export interface Interrupt {
 }
 
 /** Turns the first Ctrl-C (or SIGTERM) into an abort, which lets the command save and end; the second one exits
- * at once. `announce` says so to the user. */
-export function catchInterrupt(announce: (text: string) => void): Interrupt {
+ * at once. `announce` tells the user, with what is done now. */
+export function catchInterrupt(announce: (text: string) => void, doing = 'stopping'): Interrupt {
   const controller = new AbortController();
   const handle = (): void => {
     if (controller.signal.aborted) process.exit(EXIT.interrupted);
-    announce('stopping: saving what is done (Ctrl-C again exits at once)');
+    announce(`${doing} (Ctrl-C again exits at once)`);
     controller.abort();
   };
   process.on('SIGINT', handle);

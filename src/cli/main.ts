@@ -10,6 +10,7 @@ import { inspectCommand } from '#cli/inspect';
 import { splitOverrides } from '#cli/overrides';
 import { playCommand } from '#cli/play';
 import { schemaCommand } from '#cli/schema';
+import { stlCommand } from '#cli/stl';
 import { trainCommand } from '#cli/train';
 import { packageVersion } from '#cli/version';
 import { VernierError } from '#core/errors';
@@ -23,6 +24,7 @@ const COMMANDS = [
   inspectCommand,
   exportCommand,
   benchCommand,
+  stlCommand,
   schemaCommand,
   doctorCommand,
 ];

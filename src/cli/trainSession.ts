@@ -123,7 +123,7 @@ async function trainIn({ task, folder, resumed }: OpenRun): Promise<TrainResult>
   const display = makeDisplay({ stream: process.stdout });
   const view = trainView(display, () => (performance.now() - start) / 1000);
   const boards = tensorBoard(join(folder, 'tensorboard'), resumed);
-  const interrupt = catchInterrupt((text) => display.line(pc.yellow(text)));
+  const interrupt = catchInterrupt((text) => display.line(pc.yellow(text)), 'stopping: saving a checkpoint');
   display.line(`${pc.bold(task.name)} in ${shownPath(folder)}`);
   display.line(pc.dim(describeBackends(task.spec.residual.threads)));
   try {

@@ -165,15 +165,17 @@ export class Checker implements Checking {
       if (signal) return signal;
     }
     const entity = findEntity(names, node.name);
-    if (entity) {
-      const onlySensor = Object.keys(entity).length === 2 && entity.sensor !== undefined;
-      return onlySensor ? this.scope.reads.sensor(entity.sensor!) : { kind: 'entity', entity };
-    }
+    if (entity) return this.#entityValue(entity);
     const candidates = [...this.scope.signalNames(), ...reservedNames, ...allNames(names)];
     return this.fail(
       node,
       `unknown name "${node.name}", expected a signal, a name of the model or one of ${reservedNames.join(', ')}${nearestHint(node.name, candidates)}`,
     );
+  }
+
+  #entityValue(entity: Entity): Value {
+    const onlySensor = Object.keys(entity).length === 2 && entity.sensor !== undefined;
+    return onlySensor ? this.scope.reads.sensor(entity.sensor!) : { kind: 'entity', entity };
   }
 
   #reserved(node: Extract<Node, { kind: 'name' }>): Value | undefined {
@@ -204,6 +206,10 @@ export class Checker implements Checking {
   }
 
   #member(node: Extract<Node, { kind: 'member' }>): Value {
+    // Recorded signals bear names with dots: `ee.position`.
+    const dotted = dottedName(node);
+    const recorded = dotted === undefined ? undefined : findEntity(this.scope.names, dotted);
+    if (recorded) return this.#entityValue(recorded);
     const object = this.check(node.object);
     const members = this.#members(object);
     const member = members.get(node.member);
@@ -368,6 +374,14 @@ export class Checker implements Checking {
     const swapped = operator === '>' || operator === '>=';
     return this.scope.graph.operation(comparisonCodes[operator], 1, swapped ? refs.reverse() : refs);
   }
+}
+
+/** `a.b.c` where nothing but names stands in it. */
+function dottedName(node: Node): string | undefined {
+  if (node.kind === 'name') return node.quoted ? undefined : node.name;
+  if (node.kind !== 'member') return undefined;
+  const object = dottedName(node.object);
+  return object === undefined ? undefined : `${object}.${node.member}`;
 }
 
 /** a > b runs as b < a. */

@@ -23,7 +23,8 @@ import type { Specification } from '#stl/specification';
 /** One recorded signal. Stamps ascend strictly. */
 export interface DenseSignal {
   readonly time: ArrayLike<number>;
-  readonly value: ArrayLike<number>;
+  /** Booleans are a condition; it holds from sample to sample. */
+  readonly value: ArrayLike<number> | readonly boolean[];
 }
 
 /** The predicates of a specification over signals with stamps of their own: evaluated at every stamp of any signal, and
@@ -69,13 +70,18 @@ function resample(
   { time, value }: DenseSignal,
   stamps: Float64Array,
   interpolation: Interpolation,
-): Float64Array {
+): Float64Array | boolean[] {
   let i = 0;
-  return stamps.map((t) => {
+  const indices = Array.from(stamps, (t) => {
     while (i + 1 < time.length && time[i + 1]! <= t) i++;
-    const [low, high] = [value[i]!, value[i + 1]];
-    if (interpolation === 'previous' || high === undefined || t === time[i]) return low;
-    return low + ((high - low) * (t - time[i]!)) / (time[i + 1]! - time[i]!);
+    return i;
+  });
+  if (typeof value[0] === 'boolean') return indices.map((k) => value[k] as boolean);
+  const numbers = value as ArrayLike<number>;
+  return Float64Array.from(indices, (k, n) => {
+    const [t, low, high] = [stamps[n]!, numbers[k]!, numbers[k + 1]];
+    if (interpolation === 'previous' || high === undefined || t === time[k]) return low;
+    return low + ((high - low) * (t - time[k]!)) / (time[k + 1]! - time[k]!);
   });
 }
 

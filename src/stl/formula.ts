@@ -8,7 +8,8 @@
  *   since      phi S psi       max over t' in t - [a, b] of min(psi(t'), min of phi over (t', t] or [t', t])
  *   trigger    phi T psi       not (not phi S not psi)
  *   next, prev                 eventually[1, 1], once[1, 1]
- *   rise, fall                 phi and not prev phi; not phi and prev phi, with prev false before the first sample */
+ *   rise                       phi and not prev phi
+ *   fall                       rise of not phi: both take the first sample for a change */
 
 /** Both bounds belong to it; control steps, or seconds in a formula for dense time. */
 export interface Interval {
@@ -190,7 +191,7 @@ export function expand(formula: Formula): Formula {
     case 'rise':
       return and(inner.operand, not(temporal('once', inner.operand, oneStep)));
     case 'fall':
-      return and(not(inner.operand), temporal('once', inner.operand, oneStep));
+      return and(not(inner.operand), not(temporal('once', not(inner.operand), oneStep)));
     default:
       return inner;
   }

@@ -89,7 +89,7 @@ export class SampledEvaluation {
       case 'rise':
         return minimum(a, negative(pastExtremum(a, 1, 1, 'max')));
       case 'fall':
-        return minimum(negative(a), pastExtremum(a, 1, 1, 'max'));
+        return minimum(negative(a), pastExtremum(a, 1, 1, 'min'));
       default:
         throw formula satisfies never;
     }

@@ -146,3 +146,15 @@ it('trains without the addon: WASM physics, TypeScript networks, no pictures', (
   expect(status).toBe(0);
   expect(readFileSync(join(out, 'report.html'), 'utf8')).toContain('none: the native addon is not available');
 });
+
+it.skipIf(!native)('ends an evaluation at Ctrl-C without a result', async () => {
+  const child = startVernier(['eval', 'reach', '--policy', 'zero', '--episodes', '10000000']);
+  let output = '';
+  child.stdout!.on('data', (chunk) => {
+    output += chunk;
+    child.kill('SIGINT');
+  });
+  const [status] = await once(child, 'exit');
+  expect(status).toBe(130);
+  expect(output).not.toContain('%');
+});

@@ -18,7 +18,7 @@ it.each([
   expect(status).toBe(2);
 });
 
-it.each(['train', 'eval', 'play', 'demos', 'inspect', 'export', 'bench', 'schema', 'doctor'])(
+it.each(['train', 'eval', 'play', 'demos', 'inspect', 'export', 'bench', 'stl', 'schema', 'doctor'])(
   '%s --help shows examples',
   (command) => {
     const { status, stdout } = vernier([command, '--help']);

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { VernierError } from '#core/errors';
 import { textSource } from '#expr/source';
@@ -184,6 +185,54 @@ describe('mistakes', () => {
     ['norm(x > 3', 'f.stl:1:11: expected "," or ")", received the end of the expression'],
   ])('%s', (text, message) => {
     expect(failure(text)).toBe(message);
+  });
+
+  it('are reported as such whatever the words', () => {
+    const words = [
+      'G',
+      'F[',
+      '[0,2]',
+      'x',
+      '>',
+      '3',
+      '(',
+      ')',
+      'until',
+      '->',
+      'and',
+      'not',
+      '[',
+      ']',
+      ',',
+      ':',
+      '-',
+      '.',
+      "'a'",
+      '2 s',
+      'true',
+      'rise',
+      '<',
+      '[]',
+      '<>',
+      'U_',
+      '*',
+    ];
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...words), { maxLength: 14 }), (chosen) => {
+        const text = chosen.join(' ');
+        let parsed: ReturnType<typeof parseFormula>;
+        try {
+          parsed = parseFormula(text, { period: 0.5 });
+        } catch (error) {
+          expect(error).toBeInstanceOf(VernierError);
+          expect((error as VernierError).at).toBeDefined();
+          return;
+        }
+        const again = parseFormula(printSpecification(parsed), { period: 0.5 });
+        expect(printSpecification(again)).toBe(printSpecification(parsed));
+      }),
+      { numRuns: 5000 },
+    );
   });
 
   it('refuses nesting that would exhaust the stack', () => {

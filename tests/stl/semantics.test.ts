@@ -106,6 +106,7 @@ describe('values of other tools on sampled signals', () => {
   it('once with an interval off the present, rise, and a chain of implications', () => {
     expectClose(values('once[1,2](x>0)', { x }), [-inf, 2, 2, 1]);
     expectClose(values('rise(x>0)', { x: [1, -1, 2] }), [1, -1, 1]);
+    expectClose(values('fall(x>0)', { x: [1, -1, 2] }), [-1, 1, -2]);
     const one = { x: [-5], y: [-3], z: [-1] };
     expectClose(values('x>0 -> y>0 -> z>0', one), [5]);
     expectClose(values('(x>0 -> y>0) -> z>0', one), [-1]);
