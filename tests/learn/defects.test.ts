@@ -136,7 +136,7 @@ function values(agent: Agent, normaliser: Normaliser = identityNormaliser(O, A))
   return outputOf(program, 'q');
 }
 
-describe('published defects', () => {
+describe('published defects', { timeout: 180_000 }, () => {
   it('1: the trained weights are saved, and act the same when loaded', async () => {
     const run = new RunDirectory(mkdtempSync(join(tmpdir(), 'vernier-weights-')));
     const config = smallRun(

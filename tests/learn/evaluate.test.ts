@@ -78,7 +78,7 @@ describe('evaluation', () => {
   });
 });
 
-describe('the evaluation gate', () => {
+describe('the evaluation gate', { timeout: 180_000 }, () => {
   it('ships the base, exactly, where learning made it worse, and says so', async () => {
     const run = new RunDirectory(mkdtempSync(join(tmpdir(), 'vernier-gate-')));
     // A huge actor step on an untrained critic ruins the policy.

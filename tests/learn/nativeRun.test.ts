@@ -60,7 +60,7 @@ describe.skipIf(!hasNativeEngine())('a run of a task file', () => {
     for (const [name, values] of resumed.checkpoint.arrays)
       expect(values, name).toEqual(reference.checkpoint.arrays.get(name));
     expect(resumed.result.policy).toEqual(reference.result.policy);
-  }, 120_000);
+  }, 240_000);
 
   it('ships a bundle that the task accepts and another task refuses', async () => {
     const { task, result } = await runIn(newFolder(), 'residual.steps=160');
@@ -68,5 +68,5 @@ describe.skipIf(!hasNativeEngine())('a run of a task file', () => {
     expect(bundle.actionNames).toEqual(['x', 'y', 'z', 'yaw']);
     const other = await loadTask(join(packageRoot, 'tasks', 'lift.yaml'));
     expect(() => loadBundle(result.bundle!, { taskHash: other.hash })).toThrow(/another version of the task/);
-  }, 120_000);
+  }, 240_000);
 });

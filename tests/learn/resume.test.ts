@@ -17,12 +17,12 @@ const QUICK = {
   environments: 4,
   hidden: [16, 16],
   batch: 16,
-  warmup_steps: 200,
-  critic_only_updates: 40,
+  warmup_steps: 100,
+  critic_only_updates: 20,
   utd: 0.5,
-  evaluate_every: 200,
+  evaluate_every: 100,
   evaluate_episodes: 10,
-  checkpoint_every: 100,
+  checkpoint_every: 60,
   n_step: 3,
 };
 const REST = {
@@ -73,49 +73,49 @@ async function uninterrupted(steps: number, residual: Record<string, unknown> = 
   return folder;
 }
 
-describe('resuming', () => {
+describe('resuming', { timeout: 240_000 }, () => {
   it('N and N more steps are 2N steps, bit for bit', async () => {
-    const reference = await uninterrupted(800);
+    const reference = await uninterrupted(400);
     const folder = newFolder();
+    await runIn(folder, { steps: 200 });
     await runIn(folder, { steps: 400 });
-    await runIn(folder, { steps: 800 });
     expectSame(folder, reference);
     expect(story(folder)).toEqual(story(reference));
   });
 
   it('holds for the baselines and for the learner beside the stepping', async () => {
     for (const residual of [{ algorithm: 'rlpd' }, { algorithm: 'ibrl' }, { learner_thread: true }]) {
-      const reference = await uninterrupted(480, residual);
+      const reference = await uninterrupted(240, residual);
       const folder = newFolder();
-      await runIn(folder, { ...residual, steps: 260 });
-      await runIn(folder, { ...residual, steps: 480 });
+      await runIn(folder, { ...residual, steps: 140 });
+      await runIn(folder, { ...residual, steps: 240 });
       expectSame(folder, reference);
     }
     // The overlap changes when things happen, not what.
-    expectSame(await uninterrupted(480, { learner_thread: true }), await uninterrupted(480));
+    expectSame(await uninterrupted(240, { learner_thread: true }), await uninterrupted(240));
   });
 
   it('holds after an interruption at any moment, which saves and ends cleanly', async () => {
-    const reference = await uninterrupted(600);
+    const reference = await uninterrupted(300);
     const folder = newFolder();
     for (const kind of ['bc', 'phase', 'evaluation', 'checkpoint', 'progress'] as const) {
       const controller = new AbortController();
       let seen = 0;
-      const result = await runIn(folder, { steps: 600 }, controller.signal, (event) => {
+      const result = await runIn(folder, { steps: 300 }, controller.signal, (event) => {
         if (event.kind === kind && ++seen === 2) controller.abort();
       });
       if (controller.signal.aborted && result.finished === false) expect(result.bundle).toBeUndefined();
     }
-    expect((await runIn(folder, { steps: 600 })).finished).toBe(true);
+    expect((await runIn(folder, { steps: 300 })).finished).toBe(true);
     expectSame(folder, reference);
   });
 
   it('holds after kill -9 at random moments', async () => {
-    const reference = await uninterrupted(800);
+    const reference = await uninterrupted(400);
     const folder = newFolder();
     let kills = 0;
     for (let attempt = 0; attempt < 2; attempt++) {
-      const child = startChild(folder, { ...QUICK, steps: 800 });
+      const child = startChild(folder, { ...QUICK, steps: 400 });
       // After the process has begun to train, somewhere in the next while.
       await firstOutput(child);
       await new Promise((resume) => setTimeout(resume, 100 + Math.random() * 900));
@@ -123,21 +123,21 @@ describe('resuming', () => {
       await exited(child);
     }
     expect(kills).toBeGreaterThan(0);
-    expect((await runIn(folder, { steps: 800 })).finished).toBe(true);
+    expect((await runIn(folder, { steps: 400 })).finished).toBe(true);
     expectSame(folder, reference);
     expect(story(folder)).toEqual(story(reference));
-  }, 180_000);
+  });
 
   it('uses the previous checkpoint where the newest is torn, and says so', async () => {
-    const reference = await uninterrupted(800);
+    const reference = await uninterrupted(400);
     const folder = newFolder();
-    await runIn(folder, { steps: 600 });
+    await runIn(folder, { steps: 300 });
     const [newest, previous] = listCheckpoints(folder);
     expect(previous).toBeDefined();
     const bytes = readFileSync(newest!);
     writeFileSync(newest!, bytes.subarray(0, Math.floor(bytes.length / 2)));
     const notes: string[] = [];
-    await runIn(folder, { steps: 800 }, undefined, (event) => {
+    await runIn(folder, { steps: 400 }, undefined, (event) => {
       if (event.kind === 'note') notes.push(event.text);
     });
     expect(notes[0]).toContain(newest!);
@@ -148,11 +148,11 @@ describe('resuming', () => {
 
   it('refuses a folder of another task or other settings, naming the difference', async () => {
     const folder = newFolder();
-    await runIn(folder, { steps: 240 });
-    await expect(runIn(folder, { steps: 240, gamma: 0.9 })).rejects.toThrow(
+    await runIn(folder, { steps: 140 });
+    await expect(runIn(folder, { steps: 140, gamma: 0.9 })).rejects.toThrow(
       /residual\.gamma was 0\.98, now it is 0\.9/,
     );
-    const config = smallRun({ ...QUICK, steps: 240 }, REST);
+    const config = smallRun({ ...QUICK, steps: 140 }, REST);
     const other = trainProblem(
       kinematicPeg({ horizon: 30 }),
       config,
@@ -165,7 +165,7 @@ describe('resuming', () => {
 
   it('fails with one error where every checkpoint is torn', async () => {
     const folder = newFolder();
-    await runIn(folder, { steps: 240 });
+    await runIn(folder, { steps: 140 });
     for (const path of listCheckpoints(folder)) writeFileSync(path, 'torn');
     const error = await runIn(folder, { steps: 400 }).catch((e: unknown) => e);
     expect(error).toBeInstanceOf(VernierError);

@@ -34,7 +34,7 @@ async function trainerOn(residual: Record<string, unknown>) {
   return { trainer, normaliser, settings };
 }
 
-describe('the trainer', () => {
+describe('the trainer', { timeout: 240_000 }, () => {
   it('raises the scale of the residual over its warm-up', async () => {
     const { trainer } = await trainerOn({
       environments: 10,
@@ -76,7 +76,7 @@ describe('the trainer', () => {
   it('learns from demonstrations without a base too (the RLPD baseline)', async () => {
     const { trainer, normaliser } = await trainerOn({
       algorithm: 'rlpd',
-      steps: 5000,
+      steps: 4000,
       utd: 2,
       hidden: [64, 64],
       batch: 64,
@@ -88,5 +88,5 @@ describe('the trainer', () => {
     const env = await problem.makeEnv({ environments: 50, seed: 0 });
     const { rate } = await evaluate(env, policy, { episodes: 100, seed: 77 });
     expect(rate).toBeGreaterThan(0.5);
-  }, 120_000);
+  });
 });
