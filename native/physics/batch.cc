@@ -60,16 +60,17 @@ Batch::Batch(const BatchSpec& spec, ModelPtr model, const Buffers& buffers)
       buffers_(buffers),
       controller_(spec.control, *model_, spec.substeps),
       program_(expr::Program::decode(spec.program.code, *model_)),
+      monitor_(spec.monitor ? std::make_optional<TaskMonitor>(*spec.monitor, spec.environments) : std::nullopt),
       pool_(static_cast<int>(std::min<std::size_t>(std::max(spec.threads, 1), spec.environments))),
       period_(spec.substeps * model_->opt.timestep),
       B_(spec.environments),
-      O_(spec.program.observation.length),
+      O_(spec.program.observation.length + (spec.monitor ? spec.monitor->observed.size() : 0)),
       A_(controller_.actionLength()) {
   if (program_.actionLength() > A_ || program_.commandLength() > controller_.commandLength()) {
     throw Error("SHAPE", "the program reads a longer action or command than the control mode has");
   }
   const ProgramSpec& p = spec_.program;
-  for (const Slot& part : {p.signals, p.observation, p.reward, p.success, p.failure, p.expert}) {
+  for (const Slot& part : {p.signals, p.observation, p.reward, p.success, p.failure, p.expert, p.monitor}) {
     if (part.offset + part.length > program_.outputs())
       throw Error("SHAPE", "a program group lies outside its outputs");
   }
@@ -85,6 +86,13 @@ Batch::Batch(const BatchSpec& spec, ModelPtr model, const Buffers& buffers)
   requireSize(buffers_.steps, B_, "steps");
   requireSize(buffers_.signals, B_ * p.signals.length, "signals");
   requireSize(buffers_.expert, B_ * p.expert.length, "expert");
+  const bool judged = monitor_ && monitor_->hasSpecification();
+  requireSize(buffers_.robustness, judged ? 2 * B_ : 0, "robustness");
+  requireSize(buffers_.final_robustness, judged ? B_ : 0, "finalRobustness");
+  requireSize(buffers_.violated, monitor_ ? B_ * monitor_->guards() : 0, "violated");
+  if (p.monitor.length != (monitor_ ? monitor_->predicates() : 0)) {
+    throw Error("SHAPE", "the program's monitor group does not have the predicates of the formulas");
+  }
   buildWorkers();
 
   state_spec_ = mjSTATE_FULLPHYSICS | mjSTATE_WARMSTART;
@@ -121,6 +129,7 @@ void Batch::buildWorkers() {
     worker.plan = controller_.plan();
     worker.registers.resize(program_.registers());
     worker.outputs.resize(program_.outputs());
+    if (monitor_) worker.monitor_scratch.resize(monitor_->scratchWords());
     workers_.push_back(std::move(worker));
   }
 }
@@ -165,6 +174,8 @@ void Batch::step() {
 void Batch::idle(std::size_t i) {
   buffers_.reward[i] = 0;
   buffers_.terminated[i] = buffers_.truncated[i] = buffers_.success[i] = 0;
+  if (!buffers_.final_robustness.empty()) buffers_.final_robustness[i] = std::nan("");
+  if (monitor_) std::ranges::fill(row(buffers_.violated, i, monitor_->guards()), std::uint8_t{0});
   std::copy_n(row(buffers_.observation, i, O_).data(), O_, row(buffers_.final_observation, i, O_).data());
 }
 
@@ -259,19 +270,31 @@ const char* Batch::observe(std::size_t i, Worker& worker, std::span<const float>
     }
   }
   writeObservation(i, slot(worker.outputs, p.observation));
+  if (monitor_) {
+    const auto features = row(buffers_.observation, i, O_).subspan(p.observation.length);
+    const auto predicates = slot(worker.outputs, p.monitor);
+    if (!monitor_->take(i, predicates, worker.monitor_scratch, features, worker.sample)) {
+      return "the robustness of a predicate is NaN";
+    }
+    if (monitor_->hasSpecification()) {
+      buffers_.robustness[2 * i] = worker.sample.reading.lower;
+      buffers_.robustness[2 * i + 1] = worker.sample.reading.upper;
+    }
+  }
   std::ranges::copy(slot(worker.outputs, p.signals), row(buffers_.signals, i, p.signals.length).begin());
   std::ranges::copy(slot(worker.outputs, p.expert), row(buffers_.expert, i, p.expert.length).begin());
   return nullptr;
 }
 
 void Batch::writeObservation(std::size_t i, std::span<const double> values) {
+  const std::size_t n = values.size();
   const auto out = row(buffers_.observation, i, O_);
-  for (std::size_t k = 0; k < O_; ++k) out[k] = static_cast<float>(values[k]);
+  for (std::size_t k = 0; k < n; ++k) out[k] = static_cast<float>(values[k]);
   if (spec_.observation_noise == 0) return;
   const EpisodeKey key = keyOf(i, episodes_[i]);
   PhiloxStream stream(key.seed, kNoiseStream, key.environment, key.episode);
-  stream.seekBlock(static_cast<std::uint64_t>(steps_[i]) * ((O_ + 1) / 2));
-  for (std::size_t k = 0; k < O_; ++k) {
+  stream.seekBlock(static_cast<std::uint64_t>(steps_[i]) * ((n + 1) / 2));
+  for (std::size_t k = 0; k < n; ++k) {
     out[k] = static_cast<float>(values[k] + spec_.observation_noise * stream.normal());
   }
 }
@@ -282,15 +305,16 @@ void Batch::finish(std::size_t i, Worker& worker) {
   const auto condition = slot(worker.outputs, p.success);
   const bool now = !condition.empty() && condition[0] != 0;
   held_[i] = now ? held_[i] + 1 : 0;
-  const bool success = held_[i] >= spec_.success_hold;
+  bool success = held_[i] >= spec_.success_hold;
   const auto failures = slot(worker.outputs, p.failure);
-  const bool failure = !success && !failures.empty() && failures[0] != 0;
+  bool failure = !success && !failures.empty() && failures[0] != 0;
+  const double judged = judge(i, worker, success, failure);
   double reward = success ? 1 : 0;
   if (p.reward.length > 0) {
     reward = 0;
     for (double term : slot(worker.outputs, p.reward)) reward += term;
   }
-  buffers_.reward[i] = static_cast<float>(reward);
+  buffers_.reward[i] = static_cast<float>(reward + judged);
   buffers_.success[i] = success;
   buffers_.terminated[i] = success || failure;
   buffers_.truncated[i] = !buffers_.terminated[i] && steps_[i] >= spec_.horizon;
@@ -302,6 +326,26 @@ void Batch::finish(std::size_t i, Worker& worker) {
   } else {
     finished_[i] = 1;
   }
+}
+
+// What the formulas make of the step: success and failure, and what they add to the reward.
+double Batch::judge(std::size_t i, Worker& worker, bool& success, bool& failure) {
+  if (!monitor_) return 0;
+  const auto violated = row(buffers_.violated, i, monitor_->guards());
+  const MonitorSample& sample = worker.sample;
+  for (std::size_t g = 0; g < violated.size(); ++g) violated[g] = monitor_->violated(i, g);
+  const bool terminates = failure || sample.must_stop;
+  const bool ends = terminates || steps_[i] >= spec_.horizon;
+  const Judgement judgement = monitor_->judge(i, sample, ends, terminates, worker.monitor_scratch);
+  if (sample.must_stop) {
+    success = false;
+    failure = true;
+  } else if (monitor_->hasSpecification()) {
+    success = !failure && judgement.succeeds;
+    failure = failure || judgement.fails;
+  }
+  if (monitor_->hasSpecification()) buffers_.final_robustness[i] = judgement.robustness;
+  return judgement.reward;
 }
 
 // Notes a fault and clears what it left in the worker's data: warnings, half a stack.
@@ -365,7 +409,9 @@ const char* Batch::startEpisode(std::size_t i, Worker& worker, std::uint32_t epi
   PhiloxStream stream(key.seed, kLatencyStream, key.environment, key.episode);
   const int choices = spec_.latency_hi - spec_.latency_lo + 1;
   latency_[i] = spec_.latency_lo + static_cast<int>(stream.uniform() * choices);
+  if (monitor_) monitor_->begin(i);
   const char* cause = observe(i, worker, ring.subspan(0, A_));
+  if (monitor_) monitor_->enter(i, worker.sample);
   mj_getState(model, data, states_.data() + i * state_size_, static_cast<int>(state_spec_));
   return cause;
 }
@@ -399,6 +445,11 @@ void Batch::visitState(const Visit& visit) {
   bytes(buffers_.steps);
   bytes(buffers_.signals);
   bytes(buffers_.expert);
+  if (!monitor_) return;
+  bytes(monitor_->words());
+  bytes(buffers_.robustness);
+  bytes(buffers_.final_robustness);
+  bytes(buffers_.violated);
 }
 
 std::array<std::uint64_t, 6> Batch::stateHeader() const {
@@ -434,6 +485,10 @@ void Batch::setState(std::span<const std::uint8_t> in) {
     source += bytes;
   });
   faults_.clear();
+  if (monitor_ && !monitor_->isValid()) {
+    monitor_->clear();
+    throw Error("CHECKPOINT", "the monitors' part of this environment state is damaged; reset() before going on");
+  }
 }
 
 void Batch::readEnvironment(std::size_t environment, mjModel& model, mjData& data) const {

@@ -15,6 +15,7 @@
 #include "physics/model.h"
 #include "physics/randomize.h"
 #include "physics/spec.h"
+#include "physics/task_monitor.h"
 
 namespace vernier::physics {
 
@@ -32,6 +33,9 @@ struct Buffers {
   std::span<std::uint32_t> steps;        // [B]
   std::span<double> signals;             // [B, signals]
   std::span<double> expert;              // [B, expert]
+  std::span<double> robustness;          // [B, 2]; empty without a specification, as the next one
+  std::span<double> final_robustness;    // [B]
+  std::span<std::uint8_t> violated;      // [B, guards]
 };
 
 struct Fault {
@@ -72,7 +76,8 @@ class Batch {
     DataPtr data;
     mjModel* model = nullptr;
     ControlPlan plan;
-    std::vector<double> registers, outputs;
+    std::vector<double> registers, outputs, monitor_scratch;
+    MonitorSample sample;
     std::vector<Fault> faults;
     std::string failure;
   };
@@ -83,6 +88,7 @@ class Batch {
   const char* advance(std::size_t i, Worker& worker);
   const char* simulate(std::size_t i, Worker& worker, std::span<const float> action);
   void finish(std::size_t i, Worker& worker);
+  double judge(std::size_t i, Worker& worker, bool& success, bool& failure);
   void fault(std::size_t i, Worker& worker, std::uint32_t step, const char* cause);
   void report(Worker& worker, Fault fault);
   void resetOne(std::size_t i, Worker& worker, std::uint32_t episode);
@@ -104,6 +110,7 @@ class Batch {
   Controller controller_;
   std::unique_ptr<const Randomizer> randomizer_;
   expr::Program program_;
+  std::optional<TaskMonitor> monitor_;
   Pool pool_;
   double period_;
   std::size_t B_, O_, A_, state_size_;

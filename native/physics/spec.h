@@ -2,6 +2,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -65,7 +66,21 @@ struct Slot {
 
 struct ProgramSpec {
   std::vector<double> code;
-  Slot signals, observation, reward, success, failure, expert;
+  Slot signals, observation, reward, success, failure, expert, monitor;
+};
+
+// The formulas of a task. The program's group `monitor` has the predicates of the specification, then those of each guard.
+struct MonitorSpec {
+  enum class Reward { kNone, kFinal, kPotential };
+  struct Guard {
+    std::vector<double> code;
+    bool terminates = true;
+  };
+  std::vector<double> code;  // empty: there are guards alone
+  std::vector<std::uint32_t> observed;  // registers whose values are put behind the observation
+  Reward reward = Reward::kNone;
+  double weight = 0, clip = 1, discount = 1;
+  std::vector<Guard> guards;
 };
 
 struct BatchSpec {
@@ -83,6 +98,7 @@ struct BatchSpec {
   int latency_lo = 0, latency_hi = 0;
   double observation_noise = 0;
   ProgramSpec program;
+  std::optional<MonitorSpec> monitor;
 };
 
 }  // namespace vernier::physics

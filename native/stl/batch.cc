@@ -46,7 +46,8 @@ void MonitorBatch::reset(std::size_t trace) { std::ranges::fill(stateOf(trace), 
 
 void MonitorBatch::finish(std::span<double> out) {
   pool_->run(traces_, [&](std::size_t trace, int worker) {
-    out[trace] = stl::finish(program_, last_[trace], stateOf(trace), scratch_[static_cast<std::size_t>(worker)]);
+    auto& scratch = scratch_[static_cast<std::size_t>(worker)];
+    out[trace] = stl::finish(program_, last_[trace], stateOf(trace), scratch).robustness;
   });
 }
 

@@ -194,7 +194,9 @@ Reading step(const Program& program, std::span<const double> predicates, std::sp
   };
   Reading reading{};
   const bool has_value = program.value() >= 0 && n >= program.delay();
-  reading.value = has_value ? reported(registers[program.value()]) : std::nan("");
+  const double value = has_value ? registers[program.value()] : std::nan("");
+  reading.value = reported(value);
+  reading.holds = verdictOf(value, value);
   const double lower = bound(program.lower(), Unknown::kLeast), upper = bound(program.upper(), Unknown::kGreatest);
   reading.verdict = verdictOf(lower, upper);
   reading.lower = reported(lower);
@@ -202,12 +204,17 @@ Reading step(const Program& program, std::span<const double> predicates, std::sp
   return reading;
 }
 
-double finish(const Program& program, const Reading& last, std::span<const double> state, std::span<double> scratch) {
-  if (state[0] == 0) return std::nan("");
-  if (last.lower == last.upper || program.end() == End::kPessimistic) return last.lower;
-  if (program.end() == End::kUndefined || program.history() == 0) return std::nan("");
+Ending finish(const Program& program, const Reading& last, std::span<const double> state, std::span<double> scratch) {
+  const Ending open{std::nan(""), Verdict::kOpen};
+  if (state[0] == 0) return open;
+  if (last.lower == last.upper && last.verdict != Verdict::kOpen) return {last.lower, last.verdict};
+  if (program.end() == End::kPessimistic) {
+    return {last.lower, last.verdict == Verdict::kSatisfied ? Verdict::kSatisfied : Verdict::kViolated};
+  }
+  if (program.end() == End::kUndefined || program.history() == 0) return open;
   const auto tree = scratch.subspan(program.operations().size() + program.predicates());
-  return reported(atFirst(program, state, Unknown::kNone, tree));
+  const double value = atFirst(program, state, Unknown::kNone, tree);
+  return {reported(value), value > 0 ? Verdict::kSatisfied : Verdict::kViolated};
 }
 
 }  // namespace vernier::stl

@@ -13,6 +13,7 @@ struct Reading {
   double value;         // of the formula at the sample `delay` before the last; NaN until there is one
   double lower, upper;  // of the formula at the first sample, whatever comes
   Verdict verdict;      // at the first sample
+  Verdict holds;        // at the sample of `value`
 };
 
 // Takes in the robustness of every predicate at the next sample, none of them NaN. `state` is that of one environment,
@@ -20,8 +21,12 @@ struct Reading {
 Reading step(const Program& program, std::span<const double> predicates, std::span<double> state,
              std::span<double> scratch);
 
-// The robustness at the first sample when no sample follows, as the program's `end` has it; NaN where that leaves it open.
-// `last` is what the last step returned.
-double finish(const Program& program, const Reading& last, std::span<const double> state, std::span<double> scratch);
+struct Ending {
+  double robustness;  // at the first sample; NaN where the program's `end` leaves it open
+  Verdict verdict;
+};
+
+// What is true when no sample follows, as the program's `end` has it. `last` is what the last step returned.
+Ending finish(const Program& program, const Reading& last, std::span<const double> state, std::span<double> scratch);
 
 }  // namespace vernier::stl

@@ -31,7 +31,14 @@ export function describeTask(task: ResolvedTask): string[] {
       `${control.mode}, ${control.period} s per step of ${control.substeps} substeps of ${control.timestep} s`,
     ],
     ['horizon', `${task.horizon} steps, ${seconds} s`],
-    ['success', `${spec.success}${task.successHold > 1 ? `, for ${task.successHold} steps` : ''}`],
+    ...(spec.success === undefined
+      ? []
+      : [['success', `${spec.success}${task.successHold > 1 ? `, for ${task.successHold} steps` : ''}`]]),
+    ...(task.monitors?.specification ? [['spec', task.monitors.specification.text]] : []),
+    ...(task.monitors?.guards.map(({ name, terminates }) => [
+      'guard',
+      `${name}, ${terminates ? 'ends the episode' : 'is counted'}`,
+    ]) ?? []),
     ...(spec.failure === undefined ? [] : [['failure', String(spec.failure)]]),
     ['action', `${task.actionLength}: ${task.actionNames.join(', ')}, each in [-1, 1]`],
     ['randomised', task.randomize.map(({ kind }) => kind).join(', ') || 'nothing'],

@@ -7,6 +7,7 @@ import { createNativeBatch } from '#native/nativeBatch';
 import type { PhysicsBatch } from '#native/physicsBatch';
 import type { PhysicsSpec } from '#native/physicsSpec';
 import type { ResolvedTask } from '#spec/resolved';
+import { TaskMonitor } from '#stl/taskMonitor';
 
 /** A batch of environments of a task, reset to episode 0 of the seed.
  * @throws BACKEND when the backend asked for is missing; PHYSICS when MuJoCo refuses the model or the control mode
@@ -30,5 +31,6 @@ export async function makeEnv(task: ResolvedTask, options: EnvOptions): Promise<
 export async function createBatch(spec: PhysicsSpec, backend?: 'native' | 'wasm'): Promise<PhysicsBatch> {
   if (physicsBackend(backend) === 'native') return createNativeBatch(spec);
   const { createWasmBatch } = await import('#native/wasm/batch');
-  return createWasmBatch(spec, { decode: decodeProgram, evaluate: evaluateProgram, needs });
+  const evaluator = { decode: decodeProgram, evaluate: evaluateProgram, needs };
+  return createWasmBatch(spec, evaluator, spec.monitor && new TaskMonitor(spec.monitor, spec.environments));
 }

@@ -36,6 +36,7 @@ export function physicsSpec(task: ResolvedTask, options: BatchOptions): PhysicsS
     latency: task.randomize.find((entry) => entry.kind === 'latency')?.steps ?? [0, 0],
     observationNoise: task.randomize.find((entry) => entry.kind === 'observation_noise')?.std ?? 0,
     program: task.program,
+    ...(task.monitors ? { monitor: task.monitors.native } : {}),
   };
 }
 

@@ -19,6 +19,7 @@ const groupOrder = [
   'success',
   'failure',
   'expert',
+  'monitor',
 ] as const satisfies GroupName[];
 
 interface SignalDefinition {
@@ -123,6 +124,19 @@ export class ExpressionCompiler {
     ]);
     if (isNumber(value)) return { ...value, ref };
     return { kind: ref.length === 1 ? 'scalar' : 'vector', ref, unit: one };
+  }
+
+  /** The robustness of a predicate: a number, or a condition, of which there is no measure: it counts +inf or -inf. */
+  robustness(source: ExpressionSource, mayBeCondition: boolean): Value {
+    const value = this.value(source);
+    if (value.kind === 'scalar') return value;
+    if (value.kind === 'boolean' && mayBeCondition) {
+      const [most, least] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+      const operands = [value.ref, this.#graph.constant([most]), this.#graph.constant([least])];
+      return { kind: 'scalar', ref: this.#graph.operation(opcode.select, 1, operands), unit: one };
+    }
+    const expected = mayBeCondition ? 'a number or a condition' : 'numbers to compare';
+    throw expressionError(source, 0, `expected ${expected}, received ${describe(value)}`);
   }
 
   /** Puts a value at the end of a group; the slot is relative to the group. @throws EXPRESSION when it has no numbers */

@@ -98,7 +98,7 @@ export const opcode = {
   contactForce: 78,
 } as const;
 
-export type GroupName = 'signals' | 'observation' | 'reward' | 'success' | 'failure' | 'expert';
+export type GroupName = 'signals' | 'observation' | 'reward' | 'success' | 'failure' | 'expert' | 'monitor';
 
 export interface Slot {
   readonly offset: number;
@@ -116,8 +116,10 @@ export interface Program {
   readonly code: Float64Array;
   /** Length of the output vector, float64 per environment. */
   readonly outputs: number;
-  /** Where each group lies in the output vector. `success` has length 1 (0 or 1), `failure` 0 or 1. `reward` has one
-   * entry per term, weight included: the step's reward is their sum; length 0 means sparse (1 on success). */
+  /** Where each group lies in the output vector. `success` has length 1 (0 or 1), or 0 where a
+   * formula tells success; `failure` 0 or 1. `reward` has one
+   * entry per term, weight included: the step's reward is their sum; length 0 means sparse (1 on success). `monitor` has
+   * the robustness of every predicate of the task's formulas. */
   readonly groups: Readonly<Record<GroupName, Slot>>;
   /** Offsets are relative to the start of the group. */
   readonly signalNames: readonly NamedSlot[];

@@ -3,7 +3,7 @@ import type { ModelNames, ModelSource } from '#core/model';
 import { requireAddon } from '#native/addon';
 import { allocateBuffers } from '#native/buffers';
 import type { BatchBuffers, EnvFault, EnvScene, PhysicsBatch, ResetOptions } from '#native/physicsBatch';
-import { actionLength, type PhysicsSpec } from '#native/physicsSpec';
+import { actionLength, observationLength, type PhysicsSpec } from '#native/physicsSpec';
 
 /** The addon's physics; native/binding/physics has the other side. */
 interface NativePhysics {
@@ -98,6 +98,9 @@ class NativeBatch implements PhysicsBatch {
   readonly steps: Uint32Array;
   readonly signals: Float64Array;
   readonly expert: Float64Array;
+  readonly robustness: Float64Array;
+  readonly finalRobustness: Float64Array;
+  readonly violated: Uint8Array;
   readonly #native: NativePhysicsBatch;
   #faults: readonly EnvFault[] = NO_FAULTS;
 
@@ -105,7 +108,7 @@ class NativeBatch implements PhysicsBatch {
     const buffers = allocateBuffers(spec);
     this.#native = coded(() => new (physics().PhysicsBatch)(toNative(spec.model), spec, buffers));
     this.B = spec.environments;
-    this.O = spec.program.groups.observation.length;
+    this.O = observationLength(spec);
     this.A = actionLength(spec.control);
     this.signalsLength = spec.program.groups.signals.length;
     this.expertLength = spec.program.groups.expert.length;
@@ -122,6 +125,9 @@ class NativeBatch implements PhysicsBatch {
     this.steps = buffers.steps;
     this.signals = buffers.signals;
     this.expert = buffers.expert;
+    this.robustness = buffers.robustness;
+    this.finalRobustness = buffers.finalRobustness;
+    this.violated = buffers.violated;
   }
 
   get faults(): readonly EnvFault[] {

@@ -34,7 +34,8 @@ export interface EnvScene {
 
 /** The buffers of a batch of B environments; a call writes them in place and nothing is allocated per step.
  * @shape action [B,A] f32 in [-1,1]; observation, finalObservation [B,O] f32; reward [B] f32; terminated, truncated,
- * success, active [B] u8; episode, steps [B] u32; signals, expert [B,.] f64 */
+ * success, active [B] u8; episode, steps [B] u32; signals, expert [B,.], robustness [B,2], finalRobustness [B] f64;
+ * violated [B,guards] u8 */
 export interface BatchBuffers {
   readonly action: Float32Array;
   /** After a step: where the episode ended, the first observation of the next one. */
@@ -57,6 +58,12 @@ export interface BatchBuffers {
   /** Values behind `observation`, never those of the ended episode. */
   readonly signals: Float64Array;
   readonly expert: Float64Array;
+  /** Robust interval of the running episode's specification, lower and upper; empty for tasks without, as the next. */
+  readonly robustness: Float64Array;
+  /** Robustness of the specification over the episode that ended in this step, else NaN. */
+  readonly finalRobustness: Float64Array;
+  /** 1 where the step violated a guard; never of the next episode. */
+  readonly violated: Uint8Array;
 }
 
 export interface PhysicsBatch extends BatchBuffers {

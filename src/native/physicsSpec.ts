@@ -94,7 +94,25 @@ export interface ProgramSpec {
   readonly outputs: number;
   readonly groups: Readonly<
     Record<'signals' | 'observation' | 'reward' | 'success' | 'failure' | 'expert', Slot>
-  >;
+  > & { readonly monitor?: Slot };
+}
+
+/** The formulas of a task, as compiled monitors (#stl/monitorProgram). The program's group `monitor` has the robustness of
+ * the predicates of the specification, then of each guard. */
+export interface MonitorSpec {
+  /** The specification: it tells success. Undefined: there are guards alone. */
+  readonly code: Float64Array | undefined;
+  /** Its registers whose values, divided by `reward.clip` and limited to [-1, 1], are put behind the observation. */
+  readonly observed: readonly number[];
+  /** Added to the reward. `final`: weight * robustness at the episode's end; `potential`: discount * P' - P with
+   * P = weight * the middle of the robust interval, 0 behind a terminal step. Robustness is limited to +-clip. */
+  readonly reward: {
+    readonly kind: 'none' | 'final' | 'potential';
+    readonly weight: number;
+    readonly clip: number;
+    readonly discount: number;
+  };
+  readonly guards: readonly { readonly code: Float64Array; readonly terminates: boolean }[];
 }
 
 export interface PhysicsSpec {
@@ -118,6 +136,12 @@ export interface PhysicsSpec {
   /** Standard deviation, on every observation entry. */
   readonly observationNoise: number;
   readonly program: ProgramSpec;
+  readonly monitor?: MonitorSpec;
+}
+
+/** Entries of an observation. */
+export function observationLength(spec: PhysicsSpec): number {
+  return spec.program.groups.observation.length + (spec.monitor?.observed.length ?? 0);
 }
 
 /** Entries of an action. */

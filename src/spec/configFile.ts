@@ -69,7 +69,8 @@ export class ConfigFile {
   /** The text at `path` as an expression whose errors point into the file. */
   expression(path: Path): ExpressionSource {
     const override = this.#overrideOf(path);
-    if (override && override.path.length === path.length) return override.expression();
+    if (override && override.path.length <= path.length)
+      return override.expression(path.slice(override.path.length));
     const found = this.#find(path);
     if (!found || !isScalar(found.node)) throw new Error(`no scalar at ${path.join('.')}`);
     const { node } = found;

@@ -1,4 +1,4 @@
-import { isScalar, parseDocument } from 'yaml';
+import { isNode, isScalar, parseDocument } from 'yaml';
 import { type SourceLocation, VernierError } from '#core/errors';
 import type { ExpressionSource } from '#expr/source';
 import { scalarOffsets } from '#spec/sourceMap';
@@ -12,8 +12,8 @@ export interface Override {
   readonly segmentStarts: readonly number[];
   readonly valueStart: number;
   locate(offset: number): SourceLocation;
-  /** The value as an expression. */
-  expression(): ExpressionSource;
+  /** The value at `path` within the override's value, as an expression. */
+  expression(path: readonly PropertyKey[]): ExpressionSource;
 }
 
 /** @param assignment `a.b.c=value`, with or without leading dashes
@@ -40,14 +40,19 @@ export function parseOverride(assignment: string): Override {
     start += segment.length + 1;
     return here;
   });
-  const expression = (): ExpressionSource => {
-    const node = document.contents;
-    const value = isScalar(node) && typeof node.value === 'string' ? node.value : source.trim();
-    const [from, to] = node?.range ?? [0, source.length];
+  const expression = (inside: readonly PropertyKey[]): ExpressionSource => {
+    const node = inside.length === 0 ? document.contents : document.getIn(inside, true);
+    const value = isScalar(node) && typeof node.value === 'string' ? node.value : written(node, source);
+    const [from, to] = (isNode(node) && node.range) || [0, source.length];
     const offsets = scalarOffsets(source, from, to, value);
     return { text: value, locate: (offset) => locate(valueStart + offsets[Math.min(offset, value.length)]!) };
   };
   return { text, path, value: document.toJS() as unknown, segmentStarts, valueStart, locate, expression };
+}
+
+/** A scalar that is no text, as it is written; numbers are expressions too. */
+function written(node: unknown, source: string): string {
+  return (isNode(node) && node.range ? source.slice(node.range[0], node.range[1]) : source).trim();
 }
 
 /** The value with the override written into it; what lies on the way is copied, missing maps are made. */

@@ -1,5 +1,6 @@
 import type { ModelNames, ModelSource } from '#core/model';
 import type { Program, Slot } from '#expr/program';
+import type { ResolvedMonitors } from '#spec/monitor';
 import type { ControlAxis, ControlMode, RobotSpec } from '#spec/robotSchema';
 import type { TaskSpec } from '#spec/taskSchema';
 
@@ -141,4 +142,6 @@ export interface ResolvedTask {
   readonly actionNames: readonly string[];
   readonly program: Program;
   readonly expert: ResolvedExpert | undefined;
+  /** The formulas under `spec` and `guard`. */
+  readonly monitors: ResolvedMonitors | undefined;
 }

@@ -12,6 +12,7 @@ import { expandResidual } from '#spec/learningSchema';
 import { type Collection, find, robots, scenes, tasks } from '#spec/lookup';
 import { parseFile } from '#spec/mistakes';
 import { composeModel } from '#spec/model';
+import { type ResolvedMonitors, resolveMonitors } from '#spec/monitor';
 import { resolveRandomize } from '#spec/randomize';
 import type { ResolvedControl, ResolvedExpert, ResolvedRobot, ResolvedTask } from '#spec/resolved';
 import { readRobot, resolveRobot, robotNames, shortPath } from '#spec/robot';
@@ -44,7 +45,7 @@ export async function loadTask(
   const entries = actionNames(control, robot);
   const randomize = resolveRandomize(spec, config, robot, names);
   const compiler = new ExpressionCompiler(names, robotNames(robot, entries.length));
-  const { program, expert } = compileTask(spec, config, compiler, control, robot);
+  const { program, expert, monitors } = compileTask(spec, config, compiler, control, robot);
   return {
     name: spec.name,
     file,
@@ -59,10 +60,11 @@ export async function loadTask(
     horizon: spec.horizon,
     successHold: spec.success_hold,
     actionLength: entries.length,
-    observationLength: program.groups.observation.length,
+    observationLength: program.groups.observation.length + (monitors?.native.observed.length ?? 0),
     actionNames: entries,
     program,
     expert,
+    monitors,
   };
 }
 
@@ -92,7 +94,7 @@ function expandPresets(raw: unknown): unknown {
 
 /** Keys that only make sense together. */
 function requireConsistent(
-  { base, residual, demos, success_hold, horizon }: TaskSpec,
+  { base, residual, demos, success, success_hold, spec, horizon }: TaskSpec,
   config: ConfigFile,
 ): void {
   if (residual.min_of > residual.critics) {
@@ -113,6 +115,15 @@ function requireConsistent(
       `expected at least demos.episodes, ${demos.episodes}, received ${demos.attempts}`,
     );
   }
+  if (success === undefined && spec === undefined) {
+    config.fail(['success'], 'missing key, expected a condition, or a formula under `spec`');
+  }
+  if (success !== undefined && spec !== undefined) {
+    config.fail(['success'], 'expected either `success` or `spec`, received both: `spec` tells success');
+  }
+  if (spec !== undefined && success_hold > 1) {
+    config.fail(['success_hold'], 'expected 1 with `spec`; write the time into the formula, always[0, ...]');
+  }
   if (success_hold > horizon) {
     config.fail(['success_hold'], `expected at most the horizon, ${horizon}, received ${success_hold}`);
   }
@@ -124,7 +135,7 @@ function compileTask(
   compiler: ExpressionCompiler,
   control: ResolvedControl,
   robot: ResolvedRobot,
-): { program: Program; expert: ResolvedExpert | undefined } {
+): { program: Program; expert: ResolvedExpert | undefined; monitors: ResolvedMonitors | undefined } {
   for (const name of Object.keys(spec.signals)) {
     const path = ['signals', name];
     if (name === 'success' || name === 'failure') {
@@ -132,17 +143,28 @@ function compileTask(
     }
     compiler.defineSignal(name, config.expression(path), config.keySource(path));
   }
-  const success = config.expression(['success']);
-  compiler.defineSignal('success', success);
+  const success = spec.success === undefined ? undefined : config.expression(['success']);
+  if (success) compiler.defineSignal('success', success);
   const failure = spec.failure === undefined ? undefined : config.expression(['failure']);
   if (failure) compiler.defineSignal('failure', failure);
   compiler.outputSignals();
   outputObservation(spec, config, compiler);
   outputReward(spec, config, compiler);
-  compiler.output('success', 'success', compiler.condition(success), success);
+  if (success) compiler.output('success', 'success', compiler.condition(success), success);
   if (failure) compiler.output('failure', 'failure', compiler.condition(failure), failure);
   const expert = resolveExpert(spec, config, compiler, control, robot);
-  return { program: compiler.finish(), expert };
+  const monitors = resolveMonitors(spec, config, compiler, control);
+  const program = compiler.finish();
+  return { program: withMonitor(program, monitors), expert, monitors };
+}
+
+/** What the monitor puts behind the observation, by name. */
+function withMonitor(program: Program, monitors: ResolvedMonitors | undefined): Program {
+  const offset = program.groups.observation.length;
+  const length = monitors?.native.observed.length ?? 0;
+  if (length === 0) return program;
+  const observationNames = [...program.observationNames, { name: 'spec', offset, length, unit: '1' }];
+  return { ...program, observationNames };
 }
 
 function outputObservation(spec: TaskSpec, config: ConfigFile, compiler: ExpressionCompiler): void {
@@ -171,10 +193,11 @@ function hashTask(
   control: ResolvedControl,
   model: ModelSource,
 ): string {
-  const { horizon, randomize, signals, observation, success, success_hold, failure, reward } = spec;
+  const { horizon, randomize, signals, observation, success, success_hold, failure, reward, guard } = spec;
+  const formulas = spec.spec === undefined && guard.length === 0 ? {} : { spec: spec.spec, guard };
   const { arm, gripper, end_effector, base, limits } = robot.spec;
   const content = {
-    task: { horizon, randomize, signals, observation, success, success_hold, failure, reward },
+    task: { horizon, randomize, signals, observation, success, success_hold, failure, reward, ...formulas },
     robot: { arm, gripper, end_effector, base, limits },
     control,
     model: model.hash,

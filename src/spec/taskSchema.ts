@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { baseSchema, demosSchema, evaluationSchema, residualSchema } from '#spec/learningSchema';
 import { controlSchema } from '#spec/robotSchema';
+import { defaultSemantics } from '#stl/formula';
 
 /** The task file. Expressions are strings (or bare numbers); #expr compiles them against the model. */
 
@@ -113,6 +114,61 @@ const observationEntry = z.union([
   }),
 ]);
 
+const formula = z
+  .string()
+  .min(1)
+  .meta({ description: 'A formula of signal temporal logic over expressions; see docs/stl.md.' });
+const formulaOrList = z
+  .union([formula, z.array(formula).min(1)])
+  .meta({ description: 'A formula, or several that must all hold.' });
+
+const specificationSchema = z
+  .union([
+    formula,
+    z.array(formula).min(1),
+    z.strictObject({
+      formula: formulaOrList,
+      until: z
+        .enum(['halfopen', 'closed'])
+        .default(defaultSemantics.until)
+        .meta({ description: 'closed: the left side of until must still hold where the right one does.' }),
+      end: z
+        .enum(['vacuous', 'pessimistic', 'undefined'])
+        .default(defaultSemantics.end)
+        .meta({ description: 'What windows ask of samples behind the end of the episode.' }),
+      observe: z.boolean().default(false).meta({
+        description: 'Puts what the monitor keeps behind the observation, so that the problem is Markov.',
+      }),
+      reward: z
+        .strictObject({
+          kind: z.enum(['final', 'potential']).meta({
+            description:
+              'final: the robustness at the end of the episode. potential: shaping by what is known of it, which leaves the best policy the same.',
+          }),
+          weight: z.number().default(1),
+          clip: z
+            .number()
+            .positive()
+            .default(1)
+            .meta({ description: 'Robustness counts up to this, both ways.' }),
+        })
+        .optional()
+        .meta({ description: 'Added to the reward of each step. Default: nothing.' }),
+    }),
+  ])
+  .meta({
+    description: 'What the episode shall do, from its first sample on: success is its exact verdict.',
+  });
+
+const guardSchema = z.strictObject({
+  name: name.optional(),
+  holds: formula.meta({ description: 'What must hold at every sample.' }),
+  violation: z
+    .enum(['terminate', 'count'])
+    .default('terminate')
+    .meta({ description: 'terminate: ends the episode without success. count: is only told.' }),
+});
+
 export const taskSchema = z
   .strictObject({
     name,
@@ -129,7 +185,11 @@ export const taskSchema = z
       .default({})
       .meta({ description: 'Named expressions, usable everywhere below and in each other.' }),
     observation: z.array(observationEntry).min(1).meta({ description: 'Flattened in this order, float32.' }),
-    success: condition,
+    success: condition
+      .optional()
+      .meta({ description: 'A condition that ends the episode with success. Either this or `spec`.' }),
+    spec: specificationSchema.optional(),
+    guard: z.array(guardSchema).default([]).meta({ description: 'Safety clauses, watched at every step.' }),
     success_hold: count.default(1).meta({ description: 'Control steps in a row that success must hold.' }),
     failure: condition.optional().meta({ description: 'Ends the episode without reward.' }),
     reward: z
@@ -156,4 +216,5 @@ export const taskSchema = z
 export type TaskSpec = z.output<typeof taskSchema>;
 export type ExpertSpec = z.output<typeof expertSchema>;
 export type RandomizeSpec = z.output<typeof randomizeSchema>;
+export type SpecificationSpec = z.output<typeof specificationSchema>;
 export type WaypointSpec = z.output<typeof waypointSchema>;

@@ -15,6 +15,7 @@ import {
   MONITOR_VERSION,
   type MonitorProgram,
   monitorHeader,
+  monitorOpcode,
 } from '#stl/monitorProgram';
 import { MonitorTree, settlingTime, simplify } from '#stl/monitorTree';
 
@@ -75,8 +76,17 @@ export function compileMonitor(
     predicates,
     stateWords: words.state,
     delay: value?.delay ?? Number.POSITIVE_INFINITY,
+    observed: hasInterval ? memories(builder) : [],
     constantTime: { lower: lower !== undefined, upper: upper !== undefined },
   };
+}
+
+/** What is held or owed, apart from what is so of constants: that is a function of time. */
+function memories({ operations }: MonitorBuilder): number[] {
+  return [...operations.keys()].filter((register) => {
+    const [opcode, operand] = operations[register]!;
+    return opcode! >= monitorOpcode.heldMax && operations[operand!]![0] !== monitorOpcode.constant;
+  });
 }
 
 function negate(builder: MonitorBuilder, register: number): number {

@@ -9,14 +9,31 @@ import { delayed, extremum, slidingWindow, stretchWindow } from '#stl/monitorWin
 /** A robustness of 0 is moved aside by the least there is, so that signs alone tell whether a formula holds. */
 const LEAST = Number.MIN_VALUE;
 
+/** 1: it holds, 0: it does not, -1: that is open. */
+export type Verdict = -1 | 0 | 1;
+
 export interface Reading {
   /** Of the formula at the sample `delay` before the last; NaN until there is one. */
   value: number;
   /** Of the formula at the first sample, whatever comes. */
   lower: number;
   upper: number;
-  /** Whether it holds at the first sample: 1, 0, or -1 while open. */
-  verdict: -1 | 0 | 1;
+  /** Whether it holds at the first sample. */
+  verdict: Verdict;
+  /** Whether it holds at the sample of `value`. */
+  holds: Verdict;
+}
+
+export interface Ending {
+  /** At the first sample; NaN where the program's `end` leaves it open. */
+  readonly robustness: number;
+  readonly verdict: Verdict;
+}
+
+const OPEN: Ending = { robustness: Number.NaN, verdict: -1 };
+
+export function newReading(): Reading {
+  return { value: Number.NaN, lower: Number.NaN, upper: Number.NaN, verdict: -1, holds: -1 };
 }
 
 /** The monitor of one trace. The state may be a part of a larger array; all zero is the start of an episode. */
@@ -30,6 +47,11 @@ export class Monitor {
     this.program = decodeMonitor(code);
     this.#registers = new Float64Array(this.program.operations.length);
     this.#inputs = new Float64Array(this.program.predicates);
+  }
+
+  /** What the operations gave at the last step. */
+  get registers(): Float64Array {
+    return this.#registers;
   }
 
   newState(): Float64Array {
@@ -59,22 +81,33 @@ export class Monitor {
     const hasValue = program.value >= 0 && n >= program.delay;
     const lower = program.lower >= 0 ? registers[program.lower]! : atFirst(program, state, 'least');
     const upper = program.upper >= 0 ? registers[program.upper]! : atFirst(program, state, 'greatest');
-    out.value = hasValue ? reported(registers[program.value]!) : Number.NaN;
+    const value = hasValue ? registers[program.value]! : Number.NaN;
+    out.value = reported(value);
+    out.holds = verdictOf(value, value);
     out.lower = reported(lower);
     out.upper = reported(upper);
-    out.verdict = lower > 0 ? 1 : upper < 0 ? 0 : -1;
+    out.verdict = verdictOf(lower, upper);
   }
 
-  /** The robustness at the first sample when no sample follows; NaN where `end` leaves it open.
+  /** What is true when no sample follows, by the program's `end`.
    * @param last what the last step gave */
-  finish(last: Reading, state: Float64Array): number {
+  finish(last: Reading, state: Float64Array): Ending {
     const { program } = this;
     const end = endings[program.end]!;
-    if (state[0] === 0) return Number.NaN;
-    if (last.lower === last.upper || end === 'pessimistic') return last.lower;
-    if (end === 'undefined' || program.history === 0) return Number.NaN;
-    return reported(atFirst(program, state, 'none'));
+    if (state[0] === 0) return OPEN;
+    if (last.lower === last.upper && last.verdict !== -1) {
+      return { robustness: last.lower, verdict: last.verdict };
+    }
+    if (end === 'pessimistic') return { robustness: last.lower, verdict: last.verdict === 1 ? 1 : 0 };
+    if (end === 'undefined' || program.history === 0) return OPEN;
+    const value = atFirst(program, state, 'none');
+    return { robustness: reported(value), verdict: value > 0 ? 1 : 0 };
   }
+}
+
+function verdictOf(lower: number, upper: number): Verdict {
+  if (lower > 0) return 1;
+  return upper < 0 ? 0 : -1;
 }
 
 function reported(value: number): number {

@@ -92,6 +92,9 @@ export interface MonitorProgram {
   readonly stateWords: number;
   /** Samples by which the sliding value is late: the future horizon of the formula; Infinity: there is none. */
   readonly delay: number;
+  /** Registers that hold what the bounds remember, windows apart: with the time they make an observation Markov, but for
+   * windows shorter than the episode. */
+  readonly observed: readonly number[];
   /** Whether each bound of the robust interval takes amortised constant time per sample; false: time linear in the
    * samples so far. */
   readonly constantTime: { readonly lower: boolean; readonly upper: boolean };

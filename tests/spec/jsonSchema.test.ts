@@ -19,7 +19,7 @@ describe('the published JSON Schema', () => {
   it('describes defaults and refuses unknown keys', () => {
     const task = JSON.parse(jsonSchemas()['task.schema.json']);
     expect(task.additionalProperties).toBe(false);
-    expect(task.required).toEqual(['name', 'robot', 'horizon', 'observation', 'success']);
+    expect(task.required).toEqual(['name', 'robot', 'horizon', 'observation']);
     expect(task.properties.residual.properties.scale.default).toBe(0.3);
     expect(task.properties.control.properties.mode.enum).toContain('end_effector_delta');
   });

@@ -55,6 +55,7 @@ describe('loadTask', () => {
       success: { offset: 14, length: 1 },
       failure: { offset: 15, length: 0 },
       expert: { offset: 15, length: program.groups.expert.length },
+      monitor: { offset: 15 + program.groups.expert.length, length: 0 },
     });
     expect(observationLength).toBe(8);
     expect(program.signalNames).toEqual([
@@ -203,7 +204,7 @@ const taskMistakes: readonly (readonly [string, string, string])[] = [
   [
     'horizon: 100',
     'horizon: 100\nhorzon: 3',
-    'SPEC tasks/put.yaml:5:1: horzon: unknown key, expected one of name, description, robot, scene, horizon, control, randomize, signals, observation, success, success_hold, failure, reward, expert, demos, base, residual, evaluation; nearest is "horizon"',
+    'SPEC tasks/put.yaml:5:1: horzon: unknown key, expected one of name, description, robot, scene, horizon, control, randomize, signals, observation, success, spec, guard, success_hold, failure, reward, expert, demos, base, residual, evaluation; nearest is "horizon"',
   ],
   [
     'horizon: 100',

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { compileMonitor, type MonitorOptions } from '#stl/compileMonitor';
 import { robustness, truthSignals } from '#stl/evaluate';
 import { type Formula, horizon, negationNormalForm, subformulas } from '#stl/formula';
-import { Monitor, type Reading } from '#stl/monitor';
+import { Monitor, newReading, type Reading } from '#stl/monitor';
 import { parseFormula } from '#stl/parse';
 import { earlyVerdict, robustInterval } from '#stl/robustInterval';
 import { formulas, signalSets } from './arbitrary.js';
@@ -25,7 +25,7 @@ function run(formula: Formula, signals: Signals, options: Partial<MonitorOptions
   expect(state.length).toBe(program.stateWords);
   const readings: Reading[] = [];
   for (let t = 0; t < length; t++) {
-    const reading: Reading = { value: 0, lower: 0, upper: 0, verdict: -1 };
+    const reading = newReading();
     monitor.step(
       signals.map((signal) => signal[t]!),
       state,
@@ -33,7 +33,7 @@ function run(formula: Formula, signals: Signals, options: Partial<MonitorOptions
     );
     readings.push(reading);
   }
-  return { delay: program.delay, readings, finish: monitor.finish(readings.at(-1)!, state) };
+  return { delay: program.delay, readings, finish: monitor.finish(readings.at(-1)!, state).robustness };
 }
 
 const looksBack = (formula: Formula): boolean =>

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { VernierError } from '#core/errors';
 import { compileMonitor, type MonitorOptions } from '#stl/compileMonitor';
-import { Monitor, type Reading } from '#stl/monitor';
+import { Monitor, newReading } from '#stl/monitor';
 import type { MonitorProgram } from '#stl/monitorProgram';
 import { hasNativeMonitor, NativeMonitor } from '#stl/nativeMonitor';
 import { parseFormula } from '#stl/parse';
@@ -56,7 +56,7 @@ function runTwin(program: MonitorProgram, traces: readonly (readonly Float64Arra
   const monitor = new Monitor(program.code);
   for (const [i, trace] of traces.entries()) {
     const state = monitor.newState();
-    const reading: Reading = { value: 0, lower: 0, upper: 0, verdict: -1 };
+    const reading = newReading();
     for (let t = 0; t < length; t++) {
       monitor.step(
         trace.map((signal) => signal[t]!),
@@ -68,7 +68,7 @@ function runTwin(program: MonitorProgram, traces: readonly (readonly Float64Arra
       out.upper[t * B + i] = reading.upper;
       out.verdict[t * B + i] = reading.verdict;
     }
-    out.finish[i] = monitor.finish(reading, state);
+    out.finish[i] = monitor.finish(reading, state).robustness;
   }
   return out;
 }

@@ -222,7 +222,36 @@ ProgramSpec parseProgram(const Field& field) {
   program.success = parseSlot(groups["success"]);
   program.failure = parseSlot(groups["failure"]);
   program.expert = parseSlot(groups["expert"]);
+  if (groups["monitor"].present()) program.monitor = parseSlot(groups["monitor"]);
   return program;
+}
+
+std::vector<double> parseCode(const Field& field) {
+  const auto code = field.doubles();
+  return {code.begin(), code.end()};
+}
+
+MonitorSpec parseMonitor(const Field& field) {
+  MonitorSpec out;
+  if (field["code"].present()) out.code = parseCode(field["code"]);
+  for (const Field& item : field["observed"].items()) out.observed.push_back(item.whole<std::uint32_t>(0, 1 << 20));
+  const Field reward = field["reward"];
+  const std::string kind = reward["kind"].text();
+  if (kind == "final") {
+    out.reward = MonitorSpec::Reward::kFinal;
+  } else if (kind == "potential") {
+    out.reward = MonitorSpec::Reward::kPotential;
+  } else if (kind != "none") {
+    fail(reward["kind"].path(), "none, final or potential, got " + kind);
+  }
+  out.weight = reward["weight"].finite();
+  out.clip = reward["clip"].finite();
+  out.discount = reward["discount"].finite();
+  if (out.clip <= 0) fail(reward["clip"].path(), "a positive number");
+  for (const Field& guard : field["guards"].items()) {
+    out.guards.push_back({parseCode(guard["code"]), guard["terminates"].boolean()});
+  }
+  return out;
 }
 
 template <class T>
@@ -275,6 +304,7 @@ BatchSpec parseSpec(const Napi::Object& object, const mjModel& model) {
   spec.latency_hi = latency[1].whole(spec.latency_lo, 1000);
   spec.observation_noise = field["observationNoise"].finite();
   spec.program = parseProgram(field["program"]);
+  if (field["monitor"].present()) spec.monitor = parseMonitor(field["monitor"]);
   return spec;
 }
 
@@ -292,6 +322,9 @@ Buffers parseBuffers(const Napi::Object& object) {
   out.steps = typed<std::uint32_t>(object, "steps", napi_uint32_array);
   out.signals = typed<double>(object, "signals", napi_float64_array);
   out.expert = typed<double>(object, "expert", napi_float64_array);
+  out.robustness = typed<double>(object, "robustness", napi_float64_array);
+  out.final_robustness = typed<double>(object, "finalRobustness", napi_float64_array);
+  out.violated = typed<std::uint8_t>(object, "violated", napi_uint8_array);
   return out;
 }
 

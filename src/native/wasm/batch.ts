@@ -2,7 +2,7 @@ import { VernierError } from '#core/errors';
 import { PhiloxStream } from '#core/philox';
 import { allocateBuffers } from '#native/buffers';
 import type { EnvFault, EnvScene, PhysicsBatch, ResetOptions } from '#native/physicsBatch';
-import { actionLength, type PhysicsSpec, type Slot } from '#native/physicsSpec';
+import { actionLength, observationLength, type PhysicsSpec, type Slot } from '#native/physicsSpec';
 import { Controller } from '#native/wasm/control';
 import { loadMujoco } from '#native/wasm/module';
 import { LATENCY_STREAM, NOISE_STREAM, Randomizer } from '#native/wasm/randomize';
@@ -18,6 +18,38 @@ export interface ProgramEvaluator<P extends { readonly needs: number }> {
   readonly needs: Readonly<Record<'position' | 'velocity' | 'contact' | 'contactForce' | 'sensor', number>>;
 }
 
+export interface JudgedStep {
+  /** Whatever the formula says, the episode ends here. */
+  readonly ends: boolean;
+  /** It ends, and nothing of worth follows. */
+  readonly terminates: boolean;
+}
+
+export interface Judgement {
+  readonly succeeds: boolean;
+  readonly fails: boolean;
+  /** Of the episode where it ends, else NaN. */
+  readonly robustness: number;
+  readonly reward: number;
+}
+
+/** The formulas of a task; #stl/taskMonitor has it, and this layer must not import that. */
+export interface TaskMonitorTwin {
+  readonly guards: number;
+  readonly hasSpecification: boolean;
+  readonly words: Float64Array;
+  readonly reading: { readonly lower: number; readonly upper: number };
+  /** An episode begins; its first sample follows, and then enter(). */
+  begin(i: number): void;
+  enter(i: number): void;
+  /** Takes in one sample. @returns what is wrong with it */
+  take(i: number, predicates: Float64Array, outFeatures: Float32Array): string | undefined;
+  violated(i: number, g: number): boolean;
+  /** Whether a guard that terminates is violated. */
+  mustStop(i: number): boolean;
+  judge(i: number, step: JudgedStep): Judgement;
+}
+
 const STATE_MAGIC = 0x56455257; // "VERW"
 const RESET_TRIES = 4;
 const NO_FAULTS: readonly EnvFault[] = [];
@@ -26,9 +58,10 @@ const NO_FAULTS: readonly EnvFault[] = [];
 export async function createWasmBatch<P extends { readonly needs: number }>(
   spec: PhysicsSpec,
   evaluator: ProgramEvaluator<P>,
+  monitor?: TaskMonitorTwin,
 ): Promise<PhysicsBatch> {
   const simulation = new Simulation(await loadMujoco(), spec.model, spec.timestep);
-  return new WasmBatch(spec, simulation, evaluator);
+  return new WasmBatch(spec, simulation, evaluator, monitor);
 }
 
 class WasmBatch<P extends { readonly needs: number }> implements PhysicsBatch {
@@ -51,11 +84,15 @@ class WasmBatch<P extends { readonly needs: number }> implements PhysicsBatch {
   readonly steps: Uint32Array;
   readonly signals: Float64Array;
   readonly expert: Float64Array;
+  readonly robustness: Float64Array;
+  readonly finalRobustness: Float64Array;
+  readonly violated: Uint8Array;
 
   readonly #spec: PhysicsSpec;
   readonly #sim: Simulation;
   readonly #evaluator: ProgramEvaluator<P>;
   readonly #program: P;
+  readonly #monitor: TaskMonitorTwin | undefined;
   readonly #controller: Controller;
   readonly #randomizer: Randomizer;
   readonly #outputs: Float64Array;
@@ -78,8 +115,14 @@ class WasmBatch<P extends { readonly needs: number }> implements PhysicsBatch {
   #busy = false;
   #closed = false;
 
-  constructor(spec: PhysicsSpec, sim: Simulation, evaluator: ProgramEvaluator<P>) {
+  constructor(
+    spec: PhysicsSpec,
+    sim: Simulation,
+    evaluator: ProgramEvaluator<P>,
+    monitor: TaskMonitorTwin | undefined,
+  ) {
     this.#spec = spec;
+    this.#monitor = monitor;
     this.#sim = sim;
     this.#evaluator = evaluator;
     this.#controller = new Controller(spec.control, sim, spec.substeps);
@@ -92,7 +135,7 @@ class WasmBatch<P extends { readonly needs: number }> implements PhysicsBatch {
     const { groups } = spec.program;
     const B = spec.environments;
     this.B = B;
-    this.O = groups.observation.length;
+    this.O = observationLength(spec);
     this.A = actionLength(spec.control);
     this.signalsLength = groups.signals.length;
     this.expertLength = groups.expert.length;
@@ -108,6 +151,9 @@ class WasmBatch<P extends { readonly needs: number }> implements PhysicsBatch {
     this.steps = buffers.steps;
     this.signals = buffers.signals;
     this.expert = buffers.expert;
+    this.robustness = buffers.robustness;
+    this.finalRobustness = buffers.finalRobustness;
+    this.violated = buffers.violated;
 
     this.#rememberHome();
     this.#randomizer = new Randomizer(spec.randomize, sim);
@@ -330,9 +376,24 @@ class WasmBatch<P extends { readonly needs: number }> implements PhysicsBatch {
     if (!this.#part(observation).every(Number.isFinite)) return 'an observation is not finite';
     if (!this.#part(reward).every(Number.isFinite)) return 'a reward term is not finite';
     this.#writeObservation(i, this.#part(observation));
+    const problem = this.#monitorSample(i);
+    if (problem !== undefined) return problem;
     this.signals.set(this.#part(signals), i * signals.length);
     this.expert.set(this.#part(expert), i * expert.length);
     return undefined;
+  }
+
+  #monitorSample(i: number): string | undefined {
+    const monitor = this.#monitor;
+    const { monitor: group, observation } = this.#spec.program.groups;
+    if (!monitor || !group) return undefined;
+    const features = this.observation.subarray(i * this.O + observation.length, (i + 1) * this.O);
+    const problem = monitor.take(i, this.#part(group), features);
+    if (problem === undefined && monitor.hasSpecification) {
+      this.robustness[2 * i] = monitor.reading.lower;
+      this.robustness[2 * i + 1] = monitor.reading.upper;
+    }
+    return problem;
   }
 
   #writeObservation(i: number, values: Float64Array): void {
@@ -343,25 +404,47 @@ class WasmBatch<P extends { readonly needs: number }> implements PhysicsBatch {
       return;
     }
     const stream = this.#stream(NOISE_STREAM, i, this.#episodes[i]!);
-    stream.seek(4 * this.#steps[i]! * Math.floor((O + 1) / 2));
-    for (let k = 0; k < O; k++) this.observation[i * O + k] = values[k]! + observationNoise * stream.normal();
+    stream.seek(4 * this.#steps[i]! * Math.floor((values.length + 1) / 2));
+    for (let k = 0; k < values.length; k++)
+      this.observation[i * O + k] = values[k]! + observationNoise * stream.normal();
   }
 
   #finish(i: number): void {
     const { success, failure, reward } = this.#spec.program.groups;
     const now = (this.#part(success)[0] ?? 0) !== 0;
     this.#held[i] = now ? this.#held[i]! + 1 : 0;
-    const succeeded = this.#held[i]! >= this.#spec.successHold;
-    const failed = !succeeded && (this.#part(failure)[0] ?? 0) !== 0;
+    let succeeded = this.#held[i]! >= this.#spec.successHold;
+    let failed = !succeeded && (this.#part(failure)[0] ?? 0) !== 0;
+    const judgement = this.#judge(i, failed);
+    if (this.#monitor?.mustStop(i)) {
+      succeeded = false;
+      failed = true;
+    } else if (this.#monitor?.hasSpecification) {
+      succeeded = !failed && judgement!.succeeds;
+      failed ||= judgement!.fails;
+    }
     let sum = succeeded ? 1 : 0;
     if (reward.length > 0) sum = this.#part(reward).reduce((total, term) => total + term, 0);
-    this.reward[i] = sum;
+    this.reward[i] = sum + (judgement?.reward ?? 0);
     this.success[i] = succeeded ? 1 : 0;
     this.terminated[i] = succeeded || failed ? 1 : 0;
     this.truncated[i] = this.terminated[i] === 0 && this.#steps[i]! >= this.#spec.horizon ? 1 : 0;
     this.steps[i] = this.#steps[i]!;
     this.#keepObservation(i);
     if (this.terminated[i] === 1 || this.truncated[i] === 1) this.#end(i);
+  }
+
+  #judge(i: number, failed: boolean): Judgement | undefined {
+    const monitor = this.#monitor;
+    if (!monitor) return undefined;
+    for (let g = 0; g < monitor.guards; g++) {
+      this.violated[i * monitor.guards + g] = monitor.violated(i, g) ? 1 : 0;
+    }
+    const terminates = failed || monitor.mustStop(i);
+    const ends = terminates || this.#steps[i]! >= this.#spec.horizon;
+    const judgement = monitor.judge(i, { ends, terminates });
+    if (monitor.hasSpecification) this.finalRobustness[i] = judgement.robustness;
+    return judgement;
   }
 
   #end(i: number): void {
@@ -374,6 +457,9 @@ class WasmBatch<P extends { readonly needs: number }> implements PhysicsBatch {
     this.terminated[i] = 0;
     this.truncated[i] = 0;
     this.success[i] = 0;
+    const guards = this.#monitor?.guards ?? 0;
+    this.violated.fill(0, i * guards, (i + 1) * guards);
+    if (this.#monitor?.hasSpecification) this.finalRobustness[i] = Number.NaN;
     this.#keepObservation(i);
   }
 
@@ -435,7 +521,9 @@ class WasmBatch<P extends { readonly needs: number }> implements PhysicsBatch {
     }
     const [lo, hi] = this.#spec.latency;
     this.#latency[i] = lo + Math.floor(this.#stream(LATENCY_STREAM, i, episode).uniform() * (hi - lo + 1));
+    this.#monitor?.begin(i);
     const cause = this.#observe(i, this.#queue.subarray(base * A, (base + 1) * A));
+    this.#monitor?.enter(i);
     this.#save(i);
     return cause;
   }
@@ -522,6 +610,10 @@ class WasmBatch<P extends { readonly needs: number }> implements PhysicsBatch {
       this.steps,
       this.signals,
       this.expert,
+      this.#monitor?.words ?? new Float64Array(),
+      this.robustness,
+      this.finalRobustness,
+      this.violated,
     ];
   }
 }

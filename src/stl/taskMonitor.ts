@@ -1,0 +1,111 @@
+import type { MonitorSpec } from '#native/physicsSpec';
+import type { JudgedStep, Judgement, TaskMonitorTwin } from '#native/wasm/batch';
+import { Monitor, newReading } from '#stl/monitor';
+
+/** The twin of native/physics/task_monitor.cc: the formulas of a task, per environment. */
+export class TaskMonitor implements TaskMonitorTwin {
+  readonly guards: number;
+  readonly hasSpecification: boolean;
+  /** [B, row]: the potential, what guards are violated, the state of each monitor. */
+  readonly words: Float64Array;
+  /** Of the last sample. */
+  readonly reading = newReading();
+  readonly #spec: MonitorSpec;
+  readonly #specification: Monitor | undefined;
+  readonly #guards: readonly Monitor[];
+  readonly #rowWords: number;
+  readonly #scratch = newReading();
+
+  constructor(spec: MonitorSpec, environments: number) {
+    this.#spec = spec;
+    this.#specification = spec.code && new Monitor(spec.code);
+    this.#guards = spec.guards.map(({ code }) => new Monitor(code));
+    this.guards = spec.guards.length;
+    this.hasSpecification = spec.code !== undefined;
+    const monitors = this.#specification ? [this.#specification, ...this.#guards] : this.#guards;
+    this.#rowWords = monitors.reduce((sum, { program }) => sum + program.stateWords, 1 + this.guards);
+    this.words = new Float64Array(environments * this.#rowWords);
+  }
+
+  begin(i: number): void {
+    this.#row(i).fill(0);
+  }
+
+  enter(i: number): void {
+    this.#row(i)[0] = this.#potential();
+  }
+
+  take(i: number, predicates: Float64Array, outFeatures: Float32Array): string | undefined {
+    if (predicates.some(Number.isNaN)) return 'the robustness of a predicate is NaN';
+    const row = this.#row(i);
+    let state = 1 + this.guards;
+    let used = 0;
+    const step = (monitor: Monitor, reading: typeof this.reading): void => {
+      const { predicates: count, stateWords } = monitor.program;
+      monitor.step(predicates.subarray(used, used + count), row.subarray(state, state + stateWords), reading);
+      used += count;
+      state += stateWords;
+    };
+    if (this.#specification) {
+      step(this.#specification, this.reading);
+      const { observed, reward } = this.#spec;
+      for (const [k, register] of observed.entries()) {
+        outFeatures[k] = clamp(this.#specification.registers[register]! / reward.clip, 1);
+      }
+    }
+    for (const [g, guard] of this.#guards.entries()) {
+      step(guard, this.#scratch);
+      row[1 + g] = this.#scratch.holds === 0 ? 1 : 0;
+    }
+    return undefined;
+  }
+
+  violated(i: number, g: number): boolean {
+    return this.#row(i)[1 + g] !== 0;
+  }
+
+  mustStop(i: number): boolean {
+    return this.#spec.guards.some(({ terminates }, g) => terminates && this.violated(i, g));
+  }
+
+  judge(i: number, { ends, terminates }: JudgedStep): Judgement {
+    const open: Judgement = { succeeds: false, fails: false, robustness: Number.NaN, reward: 0 };
+    const specification = this.#specification;
+    if (!specification) return open;
+    const row = this.#row(i);
+    const { verdict } = this.reading;
+    let out = open;
+    if (verdict !== -1 || ends) {
+      const at = 1 + this.guards;
+      const ending = specification.finish(
+        this.reading,
+        row.subarray(at, at + specification.program.stateWords),
+      );
+      const succeeds = (verdict === -1 ? ending.verdict : verdict) === 1;
+      out = { ...open, succeeds, fails: verdict !== -1 && !succeeds, robustness: ending.robustness };
+    }
+    const { kind, weight, clip, discount } = this.#spec.reward;
+    if (kind === 'final' && !Number.isNaN(out.robustness)) {
+      return { ...out, reward: weight * clamp(out.robustness, clip) };
+    }
+    if (kind !== 'potential') return out;
+    const next = terminates || out.succeeds || out.fails ? 0 : this.#potential();
+    const reward = discount * next - row[0]!;
+    row[0] = next;
+    return { ...out, reward };
+  }
+
+  #potential(): number {
+    const { kind, weight, clip } = this.#spec.reward;
+    if (kind !== 'potential') return 0;
+    return (weight * (clamp(this.reading.lower, clip) + clamp(this.reading.upper, clip))) / 2;
+  }
+
+  #row(i: number): Float64Array {
+    return this.words.subarray(i * this.#rowWords, (i + 1) * this.#rowWords);
+  }
+}
+
+function clamp(value: number, most: number): number {
+  return Math.max(-most, Math.min(most, value));
+}
