@@ -1,4 +1,3 @@
-import { dirname, resolve } from 'node:path';
 import type { ContainerData } from '#core/container';
 import { VernierError } from '#core/errors';
 import { type Demos, loadDemos, saveDemos } from '#data/demos';
@@ -16,28 +15,22 @@ import { collectDemos, labelDemos } from '#learn/collect';
 import { type Evaluation, evaluate, evaluatePair, type PairedEvaluation } from '#learn/evaluate';
 import { type PhaseName, type Score, scoreOf, type TrainEvent } from '#learn/events';
 import type { LearnEnv, Problem } from '#learn/problem';
+import { Progress } from '#learn/progress';
+import { claimFolder, type RunConfig } from '#learn/runConfig';
 import type { RunDirectory } from '#learn/runDirectory';
 import type { PairedComparison } from '#learn/statistics';
 import { taskProblem } from '#learn/taskProblem';
 import { Trainer } from '#learn/trainer';
-import type { Backend, CompileOptions } from '#nn/compile';
+import type { CompileOptions } from '#nn/compile';
 import { type BaseModel, makeBase, saveBundle } from '#policy/bundle';
 import { actionsUnscaled, fitNormaliser, type Normaliser } from '#policy/normaliser';
 import { ResidualPolicy } from '#policy/residualPolicy';
-import type { BaseSpec, DemosSpec, EvaluationSpec, ResidualSpec } from '#spec/learningSchema';
 import type { ResolvedTask } from '#spec/resolved';
 
 /** A whole training run: demonstrations, base, online learning, evaluation, bundle. It resumes from whatever its
  * folder holds, and a resumed run ends with the same bits as one that was never stopped. */
 
-export interface RunConfig {
-  readonly demos: DemosSpec;
-  readonly base: BaseSpec;
-  readonly residual: ResidualSpec;
-  readonly evaluation: EvaluationSpec;
-  /** Training engine; native where it is built, when left out. */
-  readonly backend?: Backend;
-}
+export { type RunConfig, runConfig } from '#learn/runConfig';
 
 export interface TrainResult {
   /** false where the run was interrupted: run again to go on. */
@@ -55,19 +48,6 @@ export interface TrainResult {
 }
 
 export type Report = (event: TrainEvent) => void;
-
-/** The settings a task file gives; files it names are relative to it. */
-export function runConfig(task: ResolvedTask): RunConfig {
-  const { demos, base, residual, evaluation } = task.spec;
-  const beside = (file: string | undefined): { file?: string } =>
-    file === undefined ? {} : { file: resolve(dirname(task.file), file) };
-  return {
-    demos: { ...demos, ...beside(demos.file) },
-    base: { ...base, ...beside(base.file) },
-    residual,
-    evaluation,
-  };
-}
 
 /** Trains a task in a run folder, going on where the folder's last run stopped.
  * @throws VernierError: every expected trouble, with its cause and what to do */
@@ -97,17 +77,6 @@ export async function trainProblem(
   }
 }
 
-/** Settings that may differ between a run and its continuation. */
-const FREE = [
-  'steps',
-  'threads',
-  'learner_thread',
-  'evaluate_every',
-  'evaluate_episodes',
-  'checkpoint_every',
-  'stop_at',
-];
-const PROGRESS_MS = 1000;
 const YIELD_MS = 50;
 /** Offset of the seed of the evaluations that steer the run: never the episodes that are reported. */
 const SELECTION_SEED = 500_000;
@@ -154,7 +123,7 @@ class TrainingRun {
   }
 
   async go(): Promise<TrainResult> {
-    this.#checkConfig();
+    claimFolder(this.#run, this.#problem.taskHash, this.#config);
     const checkpoint = loadLatestCheckpoint(this.#run.path);
     if (checkpoint) this.#checkCheckpoint(checkpoint);
     const demos = await this.#demos();
@@ -162,29 +131,6 @@ class TrainingRun {
     const base = await this.#base(demos);
     if (!base) return this.#interrupted(0);
     return this.#learn(demos, base, checkpoint);
-  }
-
-  /** A run folder belongs to one task and one set of settings. */
-  #checkConfig(): void {
-    const { residual, ...rest } = this.#config;
-    const fixed = Object.fromEntries(Object.entries(residual).filter(([key]) => !FREE.includes(key)));
-    const wanted = { task: this.#problem.taskHash, ...rest, residual: fixed };
-    const saved = { ...wanted, residual };
-    if (!this.#run.has('config.json')) {
-      this.#run.writeJson('config.json', saved);
-      return;
-    }
-    const found = this.#run.readJson('config.json') as typeof saved;
-    const differing = firstDifference({ ...wanted, evaluation: undefined }, found, '');
-    if (differing === undefined) {
-      this.#run.writeJson('config.json', saved);
-      return;
-    }
-    throw new VernierError(
-      'CHECKPOINT',
-      `${this.#run.path}: the run there was started with other settings: ${differing}`,
-      { hint: 'name another run folder, or delete this one to start afresh' },
-    );
   }
 
   #checkCheckpoint(checkpoint: LoadedCheckpoint): void {
@@ -557,71 +503,4 @@ function actingValues(trainer: Trainer): Record<string, ContainerData> {
 
 function setActingValues(trainer: Trainer, values: Readonly<Record<string, ContainerData>>): void {
   restoreInto(actingBlocks(trainer), values, 'best');
-}
-
-/** Rates between progress events. */
-class Progress {
-  readonly #trainer: Trainer;
-  readonly #total: number;
-  #at = performance.now();
-  #steps: number;
-  #updates: number;
-
-  constructor(trainer: Trainer, total: number) {
-    this.#trainer = trainer;
-    this.#total = total;
-    this.#steps = trainer.counters.environmentSteps;
-    this.#updates = trainer.counters.criticUpdates;
-  }
-
-  due(now: number): boolean {
-    return now - this.#at >= PROGRESS_MS;
-  }
-
-  /** Leaves the time of an evaluation out of the rates. */
-  pause(now: number): void {
-    this.#start(now);
-  }
-
-  #start(now: number): void {
-    this.#at = now;
-    this.#steps = this.#trainer.counters.environmentSteps;
-    this.#updates = this.#trainer.counters.criticUpdates;
-  }
-
-  event(now: number, phase: PhaseName): TrainEvent {
-    const { counters, recent } = this.#trainer;
-    const seconds = Math.max(1e-3, (now - this.#at) / 1000);
-    const stepsPerSecond = (counters.environmentSteps - this.#steps) / seconds;
-    const event: TrainEvent = {
-      kind: 'progress',
-      phase,
-      environmentSteps: counters.environmentSteps,
-      total: this.#total,
-      updates: counters.criticUpdates,
-      stepsPerSecond,
-      updatesPerSecond: (counters.criticUpdates - this.#updates) / seconds,
-      success: recent.length === 0 ? undefined : recent.reduce((a, b) => a + b, 0) / recent.length,
-      eta: stepsPerSecond > 0 ? (this.#total - counters.environmentSteps) / stepsPerSecond : undefined,
-      losses: this.#trainer.takeAverages(),
-    };
-    this.#start(now);
-    return event;
-  }
-}
-
-/** The path of the first key whose values differ, with both; keys that are undefined in `wanted` are not compared. */
-function firstDifference(wanted: unknown, found: unknown, path: string): string | undefined {
-  if (typeof wanted === 'object' && wanted !== null && !Array.isArray(wanted)) {
-    for (const [key, value] of Object.entries(wanted)) {
-      if (value === undefined) continue;
-      const inner =
-        typeof found === 'object' && found !== null ? (found as Record<string, unknown>)[key] : undefined;
-      const difference = firstDifference(value, inner, path === '' ? key : `${path}.${key}`);
-      if (difference !== undefined) return difference;
-    }
-    return undefined;
-  }
-  const [a, b] = [JSON.stringify(wanted), JSON.stringify(found)];
-  return a === b ? undefined : `${path} was ${b}, now it is ${a}`;
 }

@@ -1,0 +1,81 @@
+import { dirname, resolve } from 'node:path';
+import { VernierError } from '#core/errors';
+import type { RunDirectory } from '#learn/runDirectory';
+import type { Backend } from '#nn/compile';
+import type { BaseSpec, DemosSpec, EvaluationSpec, ResidualSpec } from '#spec/learningSchema';
+import type { ResolvedTask } from '#spec/resolved';
+
+/** What a run is made with. */
+export interface RunConfig {
+  readonly demos: DemosSpec;
+  readonly base: BaseSpec;
+  readonly residual: ResidualSpec;
+  readonly evaluation: EvaluationSpec;
+  /** Training engine; native where it is built, when left out. */
+  readonly backend?: Backend;
+}
+
+/** The settings a task file gives; files it names are relative to it. */
+export function runConfig(task: ResolvedTask): RunConfig {
+  const { demos, base, residual, evaluation } = task.spec;
+  const beside = (file: string | undefined): { file?: string } =>
+    file === undefined ? {} : { file: resolve(dirname(task.file), file) };
+  return {
+    demos: { ...demos, ...beside(demos.file) },
+    base: { ...base, ...beside(base.file) },
+    residual,
+    evaluation,
+  };
+}
+
+/** Settings that may differ between a run and its continuation. */
+const FREE = [
+  'steps',
+  'threads',
+  'learner_thread',
+  'evaluate_every',
+  'evaluate_episodes',
+  'checkpoint_every',
+  'stop_at',
+];
+
+/** Writes the settings into a new run folder, or checks that the folder was started with the same ones: it belongs to
+ * one task and one set of settings.
+ * @throws VernierError CHECKPOINT naming the first setting that differs */
+export function claimFolder(run: RunDirectory, taskHash: string, config: RunConfig): void {
+  const { residual, ...rest } = config;
+  const fixed = Object.fromEntries(Object.entries(residual).filter(([key]) => !FREE.includes(key)));
+  const wanted = { task: taskHash, ...rest, residual: fixed };
+  const saved = { ...wanted, residual };
+  if (!run.has('config.json')) {
+    run.writeJson('config.json', saved);
+    return;
+  }
+  const found = run.readJson('config.json') as typeof saved;
+  const differing = firstDifference({ ...wanted, evaluation: undefined }, found, '');
+  if (differing === undefined) {
+    run.writeJson('config.json', saved);
+    return;
+  }
+  throw new VernierError(
+    'CHECKPOINT',
+    `${run.path}: the run there was started with other settings: ${differing}`,
+    { hint: 'name another run folder, or delete this one to start afresh' },
+  );
+}
+
+/** The path of the first key whose values differ, with both; keys that are undefined in `wanted` are not compared. */
+function firstDifference(wanted: unknown, found: unknown, path: string): string | undefined {
+  if (typeof wanted === 'object' && wanted !== null && !Array.isArray(wanted)) {
+    for (const [key, value] of Object.entries(wanted)) {
+      if (value === undefined) continue;
+      const inner =
+        typeof found === 'object' && found !== null ? (found as Record<string, unknown>)[key] : undefined;
+      const difference = firstDifference(value, inner, path === '' ? key : `${path}.${key}`);
+      if (difference !== undefined) return difference;
+    }
+    return undefined;
+  }
+  const [a, b] = [JSON.stringify(wanted), JSON.stringify(found)];
+  return a === b ? undefined : `${path} was ${b}, now it is ${a}`;
+}
