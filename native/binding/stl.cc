@@ -44,7 +44,8 @@ class StlMonitor : public Napi::ObjectWrap<StlMonitor> {
  private:
   static std::size_t whole(const Napi::Value& value, double most, const char* name) {
     const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : 0;
-    if (!(number >= 1 && number <= most)) throw Error("USAGE", std::string(name) + ": expected a whole number from 1 on");
+    if (!(number >= 1 && number <= most))
+      throw Error("USAGE", std::string(name) + ": expected a whole number from 1 on");
     return static_cast<std::size_t>(number);
   }
 

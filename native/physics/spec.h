@@ -69,14 +69,15 @@ struct ProgramSpec {
   Slot signals, observation, reward, success, failure, expert, monitor;
 };
 
-// The formulas of a task. The program's group `monitor` has the predicates of the specification, then those of each guard.
+// The formulas of a task. The program's group `monitor` has the predicates of the specification, then those of each
+// guard.
 struct MonitorSpec {
   enum class Reward { kNone, kFinal, kPotential };
   struct Guard {
     std::vector<double> code;
     bool terminates = true;
   };
-  std::vector<double> code;  // empty: there are guards alone
+  std::vector<double> code;             // empty: there are guards alone
   std::vector<std::uint32_t> observed;  // registers whose values are put behind the observation
   Reward reward = Reward::kNone;
   double weight = 0, clip = 1, discount = 1;

@@ -42,14 +42,17 @@ double heldMin(const Operation& in, bool runs, double* state, double x) {
 }
 
 // The stack of obligations: run t owes max(weight(t), best of what the runs t to t + span bring). State: runs, bottom,
-// count, min over the obligations whose window is over; weights [span + 1]; pieces [span + 1] of four words: the best so
-// far, the least weight, the last run, the min of max(best, weight) over this piece and all below. A piece is a stretch of
-// runs with the same best; a new value merges the pieces it betters. Weights of runs whose window is over stay in their
-// piece: they count no more there than they do in the min of the finished ones.
+// count, min over the obligations whose window is over; weights [span + 1]; pieces [span + 1] of four words: the best
+// so far, the least weight, the last run, the min of max(best, weight) over this piece and all below. A piece is a
+// stretch of runs with the same best; a new value merges the pieces it betters. Weights of runs whose window is over
+// stay in their piece: they count no more there than they do in the min of the finished ones.
 class Obligations {
  public:
   Obligations(double* state, double span)
-      : state_(state), capacity_(static_cast<std::size_t>(span) + 1), weights_(state + 4), pieces_(weights_ + capacity_) {}
+      : state_(state),
+        capacity_(static_cast<std::size_t>(span) + 1),
+        weights_(state + 4),
+        pieces_(weights_ + capacity_) {}
 
   void take(double run, double weight, double value) {
     if (run == 0) state_[3] = kInfinity;

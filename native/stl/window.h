@@ -1,5 +1,5 @@
-// What streams keep of their past, in words of an environment's state that are all zero at first. Each takes one value in
-// and gives one out, in amortised constant time: a window is cut into blocks of its width; of the block before, the
+// What streams keep of their past, in words of an environment's state that are all zero at first. Each takes one value
+// in and gives one out, in amortised constant time: a window is cut into blocks of its width; of the block before, the
 // aggregates from each position to the block's end are kept, of the present one the aggregate so far.
 #pragma once
 #include <algorithm>
