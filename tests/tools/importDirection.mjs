@@ -41,7 +41,7 @@ const NATIVE_MAY_INCLUDE = {
   stl: ['core'],
   nn: ['core'],
   replay: ['core'],
-  physics: ['expr', 'core'],
+  physics: ['expr', 'stl', 'core'],
   render: ['physics', 'core'],
   binding: ['*'],
 };
