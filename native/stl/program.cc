@@ -82,8 +82,7 @@ void checkParameters(const Operation& in, std::size_t predicates) {
 }
 
 Operation decodeOperation(std::span<const double> words, std::size_t index, std::size_t predicates) {
-  Operation out{};
-  out.op = static_cast<Op>(count(words[0], 255, "an opcode"));
+  Operation out{.op = static_cast<Op>(count(words[0], 255, "an opcode"))};
   out.start = words[3];
   requireTime(out.start, false, "a start");
   out.p = words[4];
@@ -98,8 +97,7 @@ Operation decodeOperation(std::span<const double> words, std::size_t index, std:
 }
 
 Node decodeNode(std::span<const double> words, std::size_t index, std::size_t predicates) {
-  Node out{};
-  out.kind = static_cast<Kind>(count(words[0], 255, "a kind of node"));
+  Node out{.kind = static_cast<Kind>(count(words[0], 255, "a kind of node"))};
   if (out.kind < Kind::kTrue || out.kind > Kind::kTrigger) refuse("an unknown kind of node");
   const double before = static_cast<double>(index) - 1;
   if (out.kind == Kind::kAtom || out.kind == Kind::kNegated) {

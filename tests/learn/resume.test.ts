@@ -116,9 +116,8 @@ describe('resuming', { timeout: 240_000 }, () => {
     let kills = 0;
     for (let attempt = 0; attempt < 2; attempt++) {
       const child = startChild(folder, { ...QUICK, steps: 400 });
-      // After the process has begun to train, somewhere in the next while.
-      await firstOutput(child);
-      await new Promise((resume) => setTimeout(resume, 100 + Math.random() * 900));
+      // While the process tells what it does: a clock would miss a fast machine's run, or hit a slow one's start.
+      await events(child, 1 + Math.floor(Math.random() * 8));
       if (child.kill('SIGKILL')) kills++;
       await exited(child);
     }
@@ -186,9 +185,16 @@ function startChild(folder: string, residual: Record<string, unknown>): ChildPro
   );
 }
 
-async function firstOutput(child: ChildProcess): Promise<void> {
-  await new Promise((resume) => child.stdout!.once('data', resume));
-  child.stdout!.resume();
+/** Waits until the process has told `count` events, a line each, or has ended. */
+async function events(child: ChildProcess, count: number): Promise<void> {
+  let lines = 0;
+  await new Promise<void>((resume) => {
+    child.stdout!.on('data', (bytes: Buffer) => {
+      lines += bytes.toString().split('\n').length - 1;
+      if (lines >= count) resume();
+    });
+    child.once('exit', () => resume());
+  });
 }
 
 async function exited(child: ChildProcess): Promise<void> {
