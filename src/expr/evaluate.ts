@@ -7,6 +7,7 @@ import {
   header,
   INSTRUCTION_WORDS,
   MAGIC,
+  type ModelSizes,
   needs,
   opcode,
 } from '#expr/program';
@@ -17,14 +18,7 @@ type Numbers = ArrayLike<number>;
 
 /** The arrays of mjModel and mjData that programs read, under MuJoCo's names. Which of the data have to be up to date
  * is what DecodedProgram.needs says. */
-export interface ModelView {
-  readonly nq: number;
-  readonly nv: number;
-  readonly nu: number;
-  readonly nbody: number;
-  readonly nsite: number;
-  readonly ngeom: number;
-  readonly nsensordata: number;
+export interface ModelView extends ModelSizes {
   readonly body_rootid: Numbers;
   readonly site_bodyid: Numbers;
   readonly site_quat: Numbers;

@@ -1,6 +1,14 @@
 import { type Instruction, runArithmetic } from '#expr/arithmetic';
 import { needsOf } from '#expr/evaluate';
-import { CODE_VERSION, HEADER_WORDS, header, INSTRUCTION_WORDS, MAGIC, opcode } from '#expr/program';
+import {
+  CODE_VERSION,
+  HEADER_WORDS,
+  header,
+  INSTRUCTION_WORDS,
+  MAGIC,
+  type ModelSizes,
+  opcode,
+} from '#expr/program';
 
 /** The data-flow graph between the checked expressions and the bytecode: equal nodes are one node, and what depends on
  * constants alone is computed here. */
@@ -39,17 +47,6 @@ export interface Ref {
 interface Operand extends Ref {
   /** 0 repeats a scalar. */
   readonly stride: 0 | 1;
-}
-
-/** Sizes that bind the code to its model. */
-export interface ModelSizes {
-  readonly nq: number;
-  readonly nv: number;
-  readonly nu: number;
-  readonly nbody: number;
-  readonly nsite: number;
-  readonly ngeom: number;
-  readonly nsensordata: number;
 }
 
 const resultLengths: ReadonlyMap<number, number> = new Map([

@@ -1,6 +1,6 @@
 import type { ModelNames } from '#core/model';
-import type { Graph, ModelSizes, Ref } from '#expr/graph';
-import { frameKind, opcode } from '#expr/program';
+import type { Graph, Ref } from '#expr/graph';
+import { frameKind, type ModelSizes, opcode } from '#expr/program';
 import {
   metre,
   metrePerSecond,

@@ -126,3 +126,14 @@ export interface Program {
   readonly observationNames: readonly NamedSlot[];
   readonly rewardNames: readonly NamedSlot[];
 }
+
+/** Sizes that bind the code to its model. */
+export interface ModelSizes {
+  readonly nq: number;
+  readonly nv: number;
+  readonly nu: number;
+  readonly nbody: number;
+  readonly nsite: number;
+  readonly ngeom: number;
+  readonly nsensordata: number;
+}

@@ -25,3 +25,50 @@ export function allocateBuffers(spec: PhysicsSpec): BatchBuffers {
     violated: new Uint8Array(B * (spec.monitor?.guards.length ?? 0)),
   };
 }
+
+/** What every backend's batch shows of its description: dimensions and buffers. */
+export abstract class BufferedBatch implements BatchBuffers {
+  readonly B: number;
+  readonly O: number;
+  readonly A: number;
+  readonly signalsLength: number;
+  readonly expertLength: number;
+  readonly action: Float32Array;
+  readonly observation: Float32Array;
+  readonly finalObservation: Float32Array;
+  readonly reward: Float32Array;
+  readonly terminated: Uint8Array;
+  readonly truncated: Uint8Array;
+  readonly success: Uint8Array;
+  readonly active: Uint8Array;
+  readonly episode: Uint32Array;
+  readonly steps: Uint32Array;
+  readonly signals: Float64Array;
+  readonly expert: Float64Array;
+  readonly robustness: Float64Array;
+  readonly finalRobustness: Float64Array;
+  readonly violated: Uint8Array;
+
+  constructor(spec: PhysicsSpec, buffers: BatchBuffers) {
+    this.B = spec.environments;
+    this.O = observationLength(spec);
+    this.A = actionLength(spec.control);
+    this.signalsLength = spec.program.groups.signals.length;
+    this.expertLength = spec.program.groups.expert.length;
+    this.action = buffers.action;
+    this.observation = buffers.observation;
+    this.finalObservation = buffers.finalObservation;
+    this.reward = buffers.reward;
+    this.terminated = buffers.terminated;
+    this.truncated = buffers.truncated;
+    this.success = buffers.success;
+    this.active = buffers.active;
+    this.episode = buffers.episode;
+    this.steps = buffers.steps;
+    this.signals = buffers.signals;
+    this.expert = buffers.expert;
+    this.robustness = buffers.robustness;
+    this.finalRobustness = buffers.finalRobustness;
+    this.violated = buffers.violated;
+  }
+}

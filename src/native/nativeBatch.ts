@@ -1,9 +1,9 @@
 import { type ErrorCode, VernierError } from '#core/errors';
 import type { ModelNames, ModelSource } from '#core/model';
 import { requireAddon } from '#native/addon';
-import { allocateBuffers } from '#native/buffers';
+import { allocateBuffers, BufferedBatch } from '#native/buffers';
 import type { BatchBuffers, EnvFault, EnvScene, PhysicsBatch, ResetOptions } from '#native/physicsBatch';
-import { actionLength, observationLength, type PhysicsSpec } from '#native/physicsSpec';
+import type { PhysicsSpec } from '#native/physicsSpec';
 
 /** The addon's physics; native/binding/physics has the other side. */
 interface NativePhysics {
@@ -78,56 +78,17 @@ function translated(error: unknown): unknown {
   return new VernierError(code as ErrorCode, error.message, { cause: error });
 }
 
-class NativeBatch implements PhysicsBatch {
+class NativeBatch extends BufferedBatch implements PhysicsBatch {
   readonly backend = 'native';
-  readonly B: number;
-  readonly O: number;
-  readonly A: number;
-  readonly signalsLength: number;
-  readonly expertLength: number;
   readonly threads: number;
-  readonly action: Float32Array;
-  readonly observation: Float32Array;
-  readonly finalObservation: Float32Array;
-  readonly reward: Float32Array;
-  readonly terminated: Uint8Array;
-  readonly truncated: Uint8Array;
-  readonly success: Uint8Array;
-  readonly active: Uint8Array;
-  readonly episode: Uint32Array;
-  readonly steps: Uint32Array;
-  readonly signals: Float64Array;
-  readonly expert: Float64Array;
-  readonly robustness: Float64Array;
-  readonly finalRobustness: Float64Array;
-  readonly violated: Uint8Array;
   readonly #native: NativePhysicsBatch;
   #faults: readonly EnvFault[] = NO_FAULTS;
 
   constructor(spec: PhysicsSpec) {
     const buffers = allocateBuffers(spec);
+    super(spec, buffers);
     this.#native = coded(() => new (physics().PhysicsBatch)(toNative(spec.model), spec, buffers));
-    this.B = spec.environments;
-    this.O = observationLength(spec);
-    this.A = actionLength(spec.control);
-    this.signalsLength = spec.program.groups.signals.length;
-    this.expertLength = spec.program.groups.expert.length;
     this.threads = this.#native.threads;
-    this.action = buffers.action;
-    this.observation = buffers.observation;
-    this.finalObservation = buffers.finalObservation;
-    this.reward = buffers.reward;
-    this.terminated = buffers.terminated;
-    this.truncated = buffers.truncated;
-    this.success = buffers.success;
-    this.active = buffers.active;
-    this.episode = buffers.episode;
-    this.steps = buffers.steps;
-    this.signals = buffers.signals;
-    this.expert = buffers.expert;
-    this.robustness = buffers.robustness;
-    this.finalRobustness = buffers.finalRobustness;
-    this.violated = buffers.violated;
   }
 
   get faults(): readonly EnvFault[] {

@@ -1,7 +1,8 @@
 import type { ModelNames } from '#core/model';
 import { nearestHint } from '#expr/source';
+import type { Range } from '#native/physicsSpec';
 import type { ConfigFile } from '#spec/configFile';
-import type { Randomization, Range, ResolvedRobot } from '#spec/resolved';
+import type { Randomization, ResolvedRobot } from '#spec/resolved';
 import type { RandomizeSpec, TaskSpec } from '#spec/taskSchema';
 
 const none: Range = [0, 0];

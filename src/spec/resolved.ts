@@ -1,12 +1,11 @@
 import type { ModelNames, ModelSource } from '#core/model';
 import type { Program, Slot } from '#expr/program';
+import type { RandomizationSpec, Range } from '#native/physicsSpec';
 import type { ResolvedMonitors } from '#spec/monitor';
 import type { ControlAxis, ControlMode, RobotSpec } from '#spec/robotSchema';
 import type { TaskSpec } from '#spec/taskSchema';
 
 /** What the task and robot files say, with every name looked up in the model: ids are MuJoCo's. */
-
-export type Range = readonly [number, number];
 
 export interface ResolvedJointLimits {
   /** Undefined where neither the robot file nor the model limits the joint. */
@@ -68,24 +67,7 @@ export interface ResolvedControl {
 
 /** Drawn at each reset, in this order. */
 export type Randomization =
-  | {
-      readonly kind: 'pose';
-      readonly body: number;
-      readonly x: Range;
-      readonly y: Range;
-      readonly z: Range;
-      readonly roll: Range;
-      readonly pitch: Range;
-      readonly yaw: Range;
-      /** Bodies to stay at least `distance` away from, in the horizontal plane. */
-      readonly apartFrom: readonly number[];
-      readonly distance: number;
-    }
-  | { readonly kind: 'joints'; readonly joints: readonly number[]; readonly noise: number }
-  | { readonly kind: 'mass'; readonly body: number; readonly scale: Range }
-  | { readonly kind: 'friction'; readonly geoms: readonly number[]; readonly scale: Range }
-  | { readonly kind: 'gain'; readonly actuators: readonly number[]; readonly scale: Range }
-  | { readonly kind: 'damping'; readonly joints: readonly number[]; readonly scale: Range }
+  | RandomizationSpec
   | { readonly kind: 'observation_noise'; readonly std: number }
   | { readonly kind: 'latency'; readonly steps: Range };
 

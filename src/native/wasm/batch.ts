@@ -1,8 +1,8 @@
 import { VernierError } from '#core/errors';
 import { PhiloxStream } from '#core/philox';
-import { allocateBuffers } from '#native/buffers';
+import { allocateBuffers, BufferedBatch } from '#native/buffers';
 import type { EnvFault, EnvScene, PhysicsBatch, ResetOptions } from '#native/physicsBatch';
-import { actionLength, observationLength, type PhysicsSpec, type Slot } from '#native/physicsSpec';
+import type { PhysicsSpec, Slot } from '#native/physicsSpec';
 import { Controller } from '#native/wasm/control';
 import { loadMujoco } from '#native/wasm/module';
 import { LATENCY_STREAM, NOISE_STREAM, Randomizer } from '#native/wasm/randomize';
@@ -64,29 +64,9 @@ export async function createWasmBatch<P extends { readonly needs: number }>(
   return new WasmBatch(spec, simulation, evaluator, monitor);
 }
 
-class WasmBatch<P extends { readonly needs: number }> implements PhysicsBatch {
+class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch implements PhysicsBatch {
   readonly backend = 'wasm';
   readonly threads = 1;
-  readonly B: number;
-  readonly O: number;
-  readonly A: number;
-  readonly signalsLength: number;
-  readonly expertLength: number;
-  readonly action: Float32Array;
-  readonly observation: Float32Array;
-  readonly finalObservation: Float32Array;
-  readonly reward: Float32Array;
-  readonly terminated: Uint8Array;
-  readonly truncated: Uint8Array;
-  readonly success: Uint8Array;
-  readonly active: Uint8Array;
-  readonly episode: Uint32Array;
-  readonly steps: Uint32Array;
-  readonly signals: Float64Array;
-  readonly expert: Float64Array;
-  readonly robustness: Float64Array;
-  readonly finalRobustness: Float64Array;
-  readonly violated: Uint8Array;
 
   readonly #spec: PhysicsSpec;
   readonly #sim: Simulation;
@@ -121,6 +101,7 @@ class WasmBatch<P extends { readonly needs: number }> implements PhysicsBatch {
     evaluator: ProgramEvaluator<P>,
     monitor: TaskMonitorTwin | undefined,
   ) {
+    super(spec, allocateBuffers(spec));
     this.#spec = spec;
     this.#monitor = monitor;
     this.#sim = sim;
@@ -131,29 +112,7 @@ class WasmBatch<P extends { readonly needs: number }> implements PhysicsBatch {
     this.#period = spec.substeps * sim.model.opt.timestep;
     this.#slots = spec.latency[1] + 1;
     this.#keys = Uint32Array.of(spec.seed, spec.firstEnvironment);
-    const buffers = allocateBuffers(spec);
-    const { groups } = spec.program;
-    const B = spec.environments;
-    this.B = B;
-    this.O = observationLength(spec);
-    this.A = actionLength(spec.control);
-    this.signalsLength = groups.signals.length;
-    this.expertLength = groups.expert.length;
-    this.action = buffers.action;
-    this.observation = buffers.observation;
-    this.finalObservation = buffers.finalObservation;
-    this.reward = buffers.reward;
-    this.terminated = buffers.terminated;
-    this.truncated = buffers.truncated;
-    this.success = buffers.success;
-    this.active = buffers.active;
-    this.episode = buffers.episode;
-    this.steps = buffers.steps;
-    this.signals = buffers.signals;
-    this.expert = buffers.expert;
-    this.robustness = buffers.robustness;
-    this.finalRobustness = buffers.finalRobustness;
-    this.violated = buffers.violated;
+    const { B } = this;
 
     this.#rememberHome();
     this.#randomizer = new Randomizer(spec.randomize, sim);

@@ -8,8 +8,8 @@ const FIRST_BOUND = 2;
 const MAGIC = 1447382094;
 const VERSION = 1;
 
-/** Instructions of the row machine, in the order of Op in native/nn/kernels.h. */
-const opcodes = [
+/** Instructions that take a row entry by entry; with the others, in the order of Op in native/nn/kernels.h. */
+export const elementwiseOpcodes = [
   'copy',
   'neg',
   'abs',
@@ -40,6 +40,9 @@ const opcodes = [
   'where',
   'mulAdd',
   'clamp',
+] as const;
+const opcodes = [
+  ...elementwiseOpcodes,
   'rowSum',
   'rowMax',
   'rowMin',

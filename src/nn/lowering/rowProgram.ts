@@ -1,13 +1,14 @@
 import { VernierError } from '#core/errors';
 import { type Access, taskShape } from '#nn/lowering/access';
-import type {
-  FillOp,
-  MemoryOperand,
-  Opcode,
-  RegisterOperand,
-  RowInstruction,
-  RowOperand,
-  RowsOp,
+import {
+  elementwiseOpcodes,
+  type FillOp,
+  type MemoryOperand,
+  type Opcode,
+  type RegisterOperand,
+  type RowInstruction,
+  type RowOperand,
+  type RowsOp,
 } from '#nn/lowering/encode';
 import { accumulates, type RowSpace, spaceOf, spaceOfShape } from '#nn/lowering/rowSpace';
 import { sourceOf } from '#nn/lowering/schedule';
@@ -36,38 +37,7 @@ export interface RowContext {
 
 const AXES = 3;
 const WIDEST_FLAT = 1024;
-const elementwise = new Set<Opcode>([
-  'copy',
-  'neg',
-  'abs',
-  'square',
-  'sqrt',
-  'rsqrt',
-  'exp',
-  'log',
-  'softplus',
-  'tanh',
-  'relu',
-  'sigmoid',
-  'erf',
-  'sin',
-  'cos',
-  'sign',
-  'cast',
-  'add',
-  'sub',
-  'mul',
-  'div',
-  'minimum',
-  'maximum',
-  'less',
-  'lessEqual',
-  'equal',
-  'reluGradient',
-  'where',
-  'mulAdd',
-  'clamp',
-]);
+const elementwise = new Set<Opcode>(elementwiseOpcodes);
 
 export function buildRows(
   group: RowGroup,
