@@ -243,6 +243,7 @@ async function writeReport(): Promise<void> {
     `Measured on ${[...machines].join('; ')}, load ${Math.min(...loads).toFixed(1)} to ${Math.max(...loads).toFixed(1)}, commits ${[...commits].join(', ')}.`,
     '',
     'Reproduce: `npm run bench:learning`, or one run of it: `npm run bench:learning -- --task lift --seeds 10 --algorithms residual`.',
+    "RLPD runs at the task's budget and update ratio for the residual, not at the 20 updates per step of its paper.",
     'Learning rates were chosen on seeds 0 to 9. Demonstrations, steps and n_step of pick_place and nut_assembly were',
     'changed after earlier runs on seeds 10 to 12, so those two rows are not a held-out result: run other seeds for one.',
     '',
