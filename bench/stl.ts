@@ -188,8 +188,8 @@ const intervals = table.map(intervalRow);
 
 const report = `# Streaming monitors
 
-\`npm run bench:stl\`, commit ${commit()}, ${cpus()[0]!.model.trim()}, one core used of ${cpus().length}, load ${load} at the start,
-Node ${process.versions.node}, rtamt 0.4.10${hasCpp === true ? '' : ` (its C++ monitors do not build here: ${hasCpp})`}. Microseconds per sample: ours the best of several passes over the
+\`npm run bench:stl\`, commit ${commit()}, ${cpus()[0]!.model.trim()}, one core used of ${cpus().length}, load ${load} before and ${loadavg()[0]!.toFixed(1)} after the run
+(averages of a minute), Node ${process.versions.node}, rtamt 0.4.10${hasCpp === true ? '' : ` (its C++ monitors do not build here: ${hasCpp})`}. Microseconds per sample: ours the best of several passes over the
 whole signal, rtamt's the best stretch of 200 to 250 samples of the same signal, run in between. Computing the predicates from x is in
 every figure. FeSTL's figures are those it publishes, from another machine.
 
