@@ -1,0 +1,172 @@
+import type { Draws } from '#core/draws';
+import { VernierError } from '#core/errors';
+import { conditionRobustness } from '#stl/condition';
+import { type Decomposition, isActive, sampleOf } from '#stl/decomposition';
+import { TimeNetwork } from '#stl/timeNetwork';
+
+/** Allocations: which branch of every disjunction, and when. */
+
+export interface Allocation {
+  /** The option of each choice; -1 where the choice does not arise. @shape [C] */
+  readonly choices: Int32Array;
+  /** The sample of each time variable; -1 where it does not arise. @shape [K] */
+  readonly times: Int32Array;
+}
+
+/** How near the margin of an allocation is to the robustness of its formula: rounds of Gibbs sampling, see
+ * TimeNetwork.sample. */
+const sweeps = 4;
+
+/** Draws of options before a search settles whether any times fit. */
+const attempts = 64;
+
+/** The allocations of a decomposition: networks are tightened once for each set of options and kept. */
+export class AllocationSpace {
+  readonly decomposition: Decomposition;
+  readonly #networks = new Map<string, TimeNetwork | undefined>();
+  readonly #word = new Int32Array(1);
+  readonly #first: Allocation;
+
+  /** @throws SPEC where no allocation satisfies the constraints */
+  constructor(decomposition: Decomposition) {
+    this.decomposition = decomposition;
+    this.#first = this.empty();
+    if (!this.#search(0, this.#first.choices)) {
+      throw new VernierError('SPEC', `no times satisfy the formula within ${decomposition.samples} samples`, {
+        hint: 'lengthen the episode, or widen the intervals that bound the same instants',
+      });
+    }
+  }
+
+  empty(): Allocation {
+    const { choices, variables } = this.decomposition;
+    return {
+      choices: new Int32Array(choices.length).fill(-1),
+      times: new Int32Array(variables.length).fill(-1),
+    };
+  }
+
+  /** The tightened constraints of a set of options, undefined where they contradict each other. */
+  network(choices: Int32Array): TimeNetwork | undefined {
+    const key = choices.join();
+    const known = this.#networks.get(key);
+    if (known || this.#networks.has(key)) return known;
+    const network = this.#tighten(choices, choices.length);
+    this.#networks.set(key, network);
+    return network;
+  }
+
+  /** Options uniformly at every choice that arises, given that some times fit; then times as TimeNetwork.sample does. */
+  sample(draws: Draws, out: Allocation = this.empty()): Allocation {
+    const below = this.#below(draws);
+    let network: TimeNetwork | undefined;
+    for (let attempt = 0; attempt < attempts && !network; attempt++) {
+      this.#drawOptions(below, out.choices);
+      network = this.network(out.choices);
+    }
+    if (!network) {
+      out.choices.set(this.#first.choices);
+      network = this.network(out.choices)!;
+    }
+    out.times.fill(-1);
+    network.sample(below, out.times, sweeps);
+    return out;
+  }
+
+  /** Whether the allocation keeps the decomposition's constraints. */
+  contains({ choices, times }: Allocation): boolean {
+    const { decomposition } = this;
+    const isConsistent = decomposition.choices.every(({ active, options }, i) =>
+      isActive(active, choices) ? choices[i]! >= 0 && choices[i]! < options : choices[i] === -1,
+    );
+    const arises = decomposition.variables.every(
+      ({ active }, i) => isActive(active, choices) === times[i]! >= 0,
+    );
+    return isConsistent && arises && this.network(choices)?.contains(times) === true;
+  }
+
+  #drawOptions(below: (bound: number) => number, outChoices: Int32Array): void {
+    for (const [i, { active, options }] of this.decomposition.choices.entries()) {
+      outChoices[i] = isActive(active, outChoices) ? below(options) : -1;
+    }
+  }
+
+  /** Finds options that some times fit, depth first. */
+  #search(choice: number, outChoices: Int32Array): boolean {
+    const { choices } = this.decomposition;
+    if (this.#tighten(outChoices, choice) === undefined) return false;
+    const next = choices[choice];
+    if (next === undefined) return true;
+    if (!isActive(next.active, outChoices)) return this.#search(choice + 1, outChoices);
+    for (let option = 0; option < next.options; option++) {
+      outChoices[choice] = option;
+      if (this.#search(choice + 1, outChoices)) return true;
+    }
+    outChoices[choice] = -1;
+    return false;
+  }
+
+  /** With the options of the first `known` choices. */
+  #tighten(choices: Int32Array, known: number): TimeNetwork | undefined {
+    const { variables, constraints, samples } = this.decomposition;
+    const options = known < choices.length ? choices.map((c, i) => (i < known ? c : -1)) : choices;
+    const arising = [...variables.keys()].filter((v) => isActive(variables[v]!.active, options));
+    return TimeNetwork.tighten(
+      arising,
+      constraints.filter(({ active }) => isActive(active, options)),
+      samples - 1,
+    );
+  }
+
+  #below(draws: Draws): (bound: number) => number {
+    const word = this.#word;
+    return (bound) => {
+      draws.integers(word, bound);
+      return word[0]!;
+    };
+  }
+}
+
+/** The least margin of an allocation: of its subgoals at their times and its invariants in their windows; -Infinity where
+ * it breaks a constraint. Never above the robustness of the formula at sample 0 (`end: vacuous`).
+ * @param trace robustness of the predicates by sample, as VectorEnv writes them @shape trace [samples,P] */
+export function allocationRobustness(
+  decomposition: Decomposition,
+  { choices, times }: Allocation,
+  trace: Float64Array,
+): number {
+  const { samples, subgoals, invariants, constraints } = decomposition;
+  const width = trace.length / samples;
+  if (!Number.isInteger(width)) {
+    throw new VernierError('SHAPE', `expected ${samples} rows, received ${trace.length} numbers`);
+  }
+  const time = (variable: number): number => (variable < 0 ? 0 : times[variable]!);
+  for (const { left, right, bound, active } of constraints) {
+    if (isActive(active, choices) && time(left) - time(right) > bound) return Number.NEGATIVE_INFINITY;
+  }
+  let margin = Number.POSITIVE_INFINITY;
+  for (const { condition, time: at, active } of subgoals) {
+    if (!isActive(active, choices)) continue;
+    const sample = sampleOf(at, times);
+    if (sample >= samples) return Number.NEGATIVE_INFINITY;
+    margin = Math.min(margin, conditionRobustness(condition, trace, sample * width));
+  }
+  for (const { condition, from, to, active } of invariants) {
+    if (!isActive(active, choices)) continue;
+    const end = Math.min(samples - 1, sampleOf(to, times));
+    for (let sample = sampleOf(from, times); sample <= end; sample++) {
+      margin = Math.min(margin, conditionRobustness(condition, trace, sample * width));
+    }
+  }
+  return margin;
+}
+
+/** Whether every subgoal is reached at its time and every invariant kept, margins of 0 included. It implies that the
+ * robustness of the formula is at least 0; with rows of #stl/evaluate's truthSignals, that the formula holds. */
+export function satisfies(
+  decomposition: Decomposition,
+  allocation: Allocation,
+  trace: Float64Array,
+): boolean {
+  return allocationRobustness(decomposition, allocation, trace) >= 0;
+}
