@@ -13,8 +13,7 @@ std::span<T> typedArray(const Napi::Value& value, napi_typedarray_type wanted, c
   napi_typedarray_type type{};
   std::size_t length = 0;
   void* data = nullptr;
-  const napi_status status =
-      napi_get_typedarray_info(value.Env(), value, &type, &length, &data, nullptr, nullptr);
+  const napi_status status = napi_get_typedarray_info(value.Env(), value, &type, &length, &data, nullptr, nullptr);
   if (status != napi_ok || type != wanted) {
     throw Error("USAGE", std::string(name) + ": expected a typed array of the right kind");
   }
@@ -59,7 +58,8 @@ class StlMonitor : public Napi::ObjectWrap<StlMonitor> {
   }
 
   // (samples [T,B,P], value | null, lower | null, upper | null: Float64Array [T,B], verdict | null: Int8Array [T,B]):
-  // what feed() reads and writes from now on. Kept from being collected; that they keep their length is up to the caller.
+  // what feed() reads and writes from now on. Kept from being collected; that they keep their length is up to the
+  // caller.
   Napi::Value bind(const Napi::CallbackInfo& info) {
     return guard(info.Env(), [&]() -> Napi::Value {
       stl::MonitorBatch& batch = ready();
