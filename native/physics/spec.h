@@ -72,7 +72,7 @@ struct ProgramSpec {
 // The formulas of a task. The program's group `monitor` has the predicates of the specification, then those of each
 // guard.
 struct MonitorSpec {
-  enum class Reward { kNone, kFinal, kPotential };
+  enum class Reward { kNone, kFinal, kPotential, kStage };
   struct Guard {
     std::vector<double> code;
     bool terminates = true;
@@ -82,6 +82,7 @@ struct MonitorSpec {
   Reward reward = Reward::kNone;
   double weight = 0, clip = 1, discount = 1;
   std::vector<Guard> guards;
+  std::vector<std::vector<double>> stages;  // monitors over the predicates of the specification, for kStage
 };
 
 struct BatchSpec {
