@@ -2,7 +2,7 @@ import type { Draws } from '#core/draws';
 import { VernierError } from '#core/errors';
 import { conditionRobustness } from '#stl/condition';
 import { type Decomposition, isActive, sampleOf } from '#stl/decomposition';
-import { TimeNetwork } from '#stl/timeNetwork';
+import { type Below, TimeNetwork } from '#stl/timeNetwork';
 
 /** Allocations: which branch of every disjunction, and when. */
 
@@ -13,8 +13,7 @@ export interface Allocation {
   readonly times: Int32Array;
 }
 
-/** How near the margin of an allocation is to the robustness of its formula: rounds of Gibbs sampling, see
- * TimeNetwork.sample. */
+/** Rounds of Gibbs sampling behind each draw of times. */
 const sweeps = 4;
 
 /** Draws of options before a search settles whether any times fit. */
@@ -25,11 +24,13 @@ export class AllocationSpace {
   readonly decomposition: Decomposition;
   readonly #networks = new Map<string, TimeNetwork | undefined>();
   readonly #word = new Int32Array(1);
+  readonly #kept: Uint8Array;
   readonly #first: Allocation;
 
   /** @throws SPEC where no allocation satisfies the constraints */
   constructor(decomposition: Decomposition) {
     this.decomposition = decomposition;
+    this.#kept = new Uint8Array(decomposition.variables.length);
     this.#first = this.empty();
     if (!this.#search(0, this.#first.choices)) {
       throw new VernierError('SPEC', `no times satisfy the formula within ${decomposition.samples} samples`, {
@@ -85,6 +86,84 @@ export class AllocationSpace {
     return isConsistent && arises && this.network(choices)?.contains(times) === true;
   }
 
+  /** Proposes another allocation, or the same: one time anew, a shared shift of one time and what follows from it, another
+   * branch with times for what it brings, or all anew.
+   * @returns ln q(from | out) - ln q(out | from), to which Metropolis and Hastings add the change of the log target;
+   * -Infinity where the proposal breaks a constraint and is to be refused */
+  propose(draws: Draws, from: Allocation, out: Allocation): number {
+    const below = this.#below(draws);
+    out.choices.set(from.choices);
+    out.times.set(from.times);
+    const move = below(8);
+    if (move === 7) return this.#renew(below, from, out);
+    if (move >= 5 && this.decomposition.choices.length > 0) return this.#flip(below, from, out);
+    const network = this.network(from.choices)!;
+    if (move >= 3) this.#shift(below, network, out.times);
+    else network.moveOne(below, out.times);
+    return 0;
+  }
+
+  #shift(below: Below, network: TimeNetwork, outTimes: Int32Array): void {
+    const { variables } = network;
+    if (variables.length === 0) return;
+    const first = variables[below(variables.length)]!;
+    const isSubtree = below(2) === 0;
+    const end = isSubtree ? this.decomposition.variables[first]!.end : outTimes.length;
+    network.shift(below, first, end, outTimes);
+  }
+
+  #renew(below: Below, from: Allocation, out: Allocation): number {
+    const kept = this.#kept.fill(0);
+    this.#drawOptions(below, out.choices);
+    out.times.fill(-1);
+    const network = this.network(out.choices);
+    if (!network) return Number.NEGATIVE_INFINITY;
+    const forward = network.extend(below, kept, out.times) - this.#logOptions(out.choices);
+    const back =
+      this.network(from.choices)!.logProbability(kept, from.times) - this.#logOptions(from.choices);
+    return back - forward;
+  }
+
+  #flip(below: Below, from: Allocation, out: Allocation): number {
+    const { choices, variables } = this.decomposition;
+    const arising = count(from.choices);
+    if (arising === 0) return 0;
+    const flipped = nth(from.choices, below(arising));
+    const { options } = choices[flipped]!;
+    const option = below(options - 1);
+    out.choices[flipped] = option + (option >= from.choices[flipped]! ? 1 : 0);
+    for (let i = flipped + 1; i < choices.length; i++) {
+      const arises = isActive(choices[i]!.active, out.choices);
+      if (!arises) out.choices[i] = -1;
+      else if (from.choices[i] === -1) out.choices[i] = below(choices[i]!.options);
+    }
+    const kept = this.#kept;
+    for (const [v, { active }] of variables.entries()) {
+      const arises = isActive(active, out.choices);
+      if (!arises) out.times[v] = -1;
+      kept[v] = arises && from.times[v] !== -1 ? 1 : 0;
+    }
+    const network = this.network(out.choices);
+    if (!network) return Number.NEGATIVE_INFINITY;
+    // What neither draws, the options that stay, cancels.
+    const forward =
+      network.extend(below, kept, out.times) - this.#logOptions(out.choices) - Math.log(arising);
+    const back =
+      this.network(from.choices)!.logProbability(kept, from.times) -
+      this.#logOptions(from.choices) -
+      Math.log(count(out.choices));
+    return forward === Number.NEGATIVE_INFINITY ? forward : back - forward;
+  }
+
+  /** Minus the log of the probability that `drawOptions` draws them. */
+  #logOptions(options: Int32Array): number {
+    let log = 0;
+    for (const [i, option] of options.entries()) {
+      if (option !== -1) log += Math.log(this.decomposition.choices[i]!.options);
+    }
+    return log;
+  }
+
   #drawOptions(below: (bound: number) => number, outChoices: Int32Array): void {
     for (const [i, { active, options }] of this.decomposition.choices.entries()) {
       outChoices[i] = isActive(active, outChoices) ? below(options) : -1;
@@ -118,13 +197,26 @@ export class AllocationSpace {
     );
   }
 
-  #below(draws: Draws): (bound: number) => number {
+  #below(draws: Draws): Below {
     const word = this.#word;
     return (bound) => {
       draws.integers(word, bound);
       return word[0]!;
     };
   }
+}
+
+/** How many choices arise. */
+function count(options: Int32Array): number {
+  let arising = 0;
+  for (const option of options) if (option !== -1) arising++;
+  return arising;
+}
+
+/** The n-th choice that arises. */
+function nth(options: Int32Array, n: number): number {
+  let left = n;
+  for (let i = 0; ; i++) if (options[i] !== -1 && left-- === 0) return i;
 }
 
 /** The least margin of an allocation: of its subgoals at their times and its invariants in their windows; -Infinity where

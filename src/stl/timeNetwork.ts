@@ -74,7 +74,7 @@ export class TimeNetwork {
 
   /** Least value of the variable at a place of `variables`, all others free. */
   earliest(place: number): number {
-    return -this.#gap(0, place + 1);
+    return 0 - this.#gap(0, place + 1);
   }
 
   latest(place: number): number {
@@ -125,64 +125,63 @@ export class TimeNetwork {
       outTimes[this.variables[place]!] = low + below(high - low + 1);
     }
     for (let sweep = 0; sweep < sweeps; sweep++) {
-      for (const place of free) {
-        const low = this.lowest(outTimes, place);
-        const high = this.highest(outTimes, place);
-        outTimes[this.variables[place]!] = low + below(high - low + 1);
-      }
+      for (const place of free) this.#redraw(below, place, outTimes);
     }
     this.#follow(outTimes);
   }
 
-  /** Draws the times of the variables for which `isKept` says no, in the order of `variables`, each uniformly from what
-   * the kept ones and those before leave. @returns the log of the probability of the draw, -Infinity where the kept
-   * ones contradict */
-  extend(below: Below, isKept: (variable: number) => boolean, outTimes: Int32Array): number {
-    return this.#walk(isKept, outTimes, (low, high) => low + below(high - low + 1));
+  /** Draws the times of the variables that are not kept, in the order of `variables`, each uniformly from what the kept
+   * ones and those before leave. @param kept 1 per variable that stays @returns the log of the probability of the draw,
+   * -Infinity where the kept ones contradict */
+  extend(below: Below, kept: Uint8Array, outTimes: Int32Array): number {
+    return this.#walk(kept, outTimes, below);
   }
 
   /** The log of the probability that `extend` draws these times. */
-  logProbability(isKept: (variable: number) => boolean, times: Int32Array): number {
-    return this.#walk(isKept, times, undefined);
+  logProbability(kept: Uint8Array, times: Int32Array): number {
+    return this.#walk(kept, times, undefined);
   }
 
-  #walk(
-    isKept: (variable: number) => boolean,
-    times: Int32Array,
-    draw: ((low: number, high: number) => number) | undefined,
-  ): number {
+  #walk(kept: Uint8Array, times: Int32Array, below: Below | undefined): number {
     const { variables } = this;
     let log = 0;
-    for (const keeps of [true, false]) {
+    for (let pass = 1; pass >= 0; pass--) {
       for (let place = 0; place < variables.length; place++) {
         const variable = variables[place]!;
-        if (isKept(variable) !== keeps) continue;
+        if (kept[variable] !== pass) continue;
         let low = this.earliest(place);
         let high = this.latest(place);
         for (let other = 0; other < variables.length; other++) {
-          const isFixed = isKept(variables[other]!) ? !keeps || other < place : !keeps && other < place;
-          if (!isFixed) continue;
-          low = Math.max(low, times[variables[other]!]! - this.mostDifference(other, place));
-          high = Math.min(high, times[variables[other]!]! + this.mostDifference(place, other));
+          // Fixed by now: kept ones, and those of this pass that came before.
+          if (!(kept[variables[other]!]! > pass || (kept[variables[other]!] === pass && other < place)))
+            continue;
+          const time = times[variables[other]!]!;
+          low = Math.max(low, time - this.mostDifference(other, place));
+          high = Math.min(high, time + this.mostDifference(place, other));
         }
-        if (!keeps && draw && low <= high) times[variable] = draw(low, high);
+        if (pass === 0 && below && low <= high) times[variable] = low + below(high - low + 1);
         const time = times[variable]!;
         if (!(low <= time && time <= high)) return Number.NEGATIVE_INFINITY;
-        if (!keeps) log -= Math.log(high - low + 1);
+        if (pass === 0) log -= Math.log(high - low + 1);
       }
     }
     return log;
   }
 
-  /** The least value of the variable at `place` with all of its block, every other block where it is. */
-  lowest(times: ArrayLike<number>, place: number): number {
-    return this.#reach(times, place, -1);
+  /** Draws one of the blocks that can move, uniformly from what all others leave: symmetric, as a Gibbs step is. */
+  moveOne(below: Below, outTimes: Int32Array): void {
+    if (this.free.length === 0) return;
+    this.#redraw(below, this.free[below(this.free.length)]!, outTimes);
+    this.#follow(outTimes);
   }
 
-  highest(times: ArrayLike<number>, place: number): number {
-    return this.#reach(times, place, 1);
+  #redraw(below: Below, place: number, outTimes: Int32Array): void {
+    const low = this.#reach(outTimes, place, -1);
+    const high = this.#reach(outTimes, place, 1);
+    outTimes[this.variables[place]!] = low + below(high - low + 1);
   }
 
+  /** The least or the most of the variable at `place` with all of its block, every other block where it is. */
   #reach(times: ArrayLike<number>, place: number, sign: 1 | -1): number {
     let limit = sign > 0 ? this.latest(place) : this.earliest(place);
     for (const other of this.free) {
@@ -196,22 +195,24 @@ export class TimeNetwork {
     return limit;
   }
 
-  /** How far the variables in [first, end) can move together: the least and the most shift. */
-  shiftRange(times: ArrayLike<number>, first: number, end: number): [number, number] {
+  /** Moves the variables in [first, end) together, by a uniform one of the shifts that the others leave: symmetric. */
+  shift(below: Below, first: number, end: number, outTimes: Int32Array): void {
     const { variables } = this;
+    const moves = (variable: number): boolean => variable >= first && variable < end;
     let low = Number.NEGATIVE_INFINITY;
     let high = Number.POSITIVE_INFINITY;
     for (let place = 0; place < variables.length; place++) {
-      if (variables[place]! < first || variables[place]! >= end) continue;
+      if (!moves(variables[place]!)) continue;
       for (let other = -1; other < variables.length; other++) {
-        const variable = other < 0 ? -1 : variables[other]!;
-        if (variable >= first && variable < end) continue;
-        const difference = this.#time(times, place) - this.#time(times, other);
+        if (other >= 0 && moves(variables[other]!)) continue;
+        const difference = this.#time(outTimes, place) - this.#time(outTimes, other);
         high = Math.min(high, this.mostDifference(place, other) - difference);
         low = Math.max(low, -this.mostDifference(other, place) - difference);
       }
     }
-    return [low, high];
+    if (!(low < high)) return;
+    const by = low + below(high - low + 1);
+    for (const variable of variables) if (moves(variable)) outTimes[variable] = outTimes[variable]! + by;
   }
 
   /** Sets the variables whose time is fixed. */
@@ -223,15 +224,10 @@ export class TimeNetwork {
 
   /** Sets the variables that keep a fixed distance to another. */
   #follow(outTimes: Int32Array): void {
-    for (let i = 0; i < this.variables.length; i++) this.follow(i, outTimes);
-  }
-
-  /** Sets one variable from the first of its block. */
-  follow(place: number, outTimes: Int32Array): void {
-    const first = this.block[place]!;
-    if (first >= 0 && first !== place) {
-      outTimes[this.variables[place]!] =
-        outTimes[this.variables[first]!]! + this.mostDifference(place, first);
+    for (let i = 0; i < this.variables.length; i++) {
+      const first = this.block[i]!;
+      if (first < 0 || first === i) continue;
+      outTimes[this.variables[i]!] = outTimes[this.variables[first]!]! + this.mostDifference(i, first);
     }
   }
 
