@@ -18,7 +18,7 @@ export interface DecomposeOptions extends Partial<Pick<SemanticsOptions, 'until'
   readonly samples: number;
   /** For messages and texts; p0, p1, ... without it. */
   readonly predicateText?: (predicate: number) => string;
-  /** Visits of a bounded `always eventually` above the fewest that suffice. */
+  /** Visits of a bounded `always eventually` beyond those that are planned without it. */
   readonly extraVisits?: number;
   /** Most time variables, and most choices, before the formula is refused. */
   readonly limit?: number;
@@ -35,7 +35,8 @@ export interface DecomposeOptions extends Partial<Pick<SemanticsOptions, 'until'
  *   f U[a,b] g            t in s + [a,b], g at t, f over [s, t) or [s, t] as `until` says
  *   f R[a,b] g            a choice: G[a,b] g, or f at t and g over [s + a, t]
  *   G[a,b] F[c,d] f       k variables, first in s + a + [c,d], last in s + b + [c,d], none more than d - c + 1 behind the
- *                         one before: k = ceil((b - a + 1) / (d - c + 1)) are the fewest that can do
+ *                         one before; k is the least with half a window of d - c + 1 samples to spare, since
+ *                         the fewest, ceil((b - a + 1) / (d - c + 1)), may leave each visit one sample only
  *   G[a,b](c or F[c,d] f) up to k visits, and c wherever none is due
  *   G[a,b](f U[c,d] g)    the visits of G[a,b] F[c,d] g, and f (or g, where both are states and c is 0) up to the last
  * Exact, so that some allocation has the robustness of the formula, but for what `conservative` names: a bounded G F
@@ -348,7 +349,7 @@ class Decomposer {
         ? to.offset - from.offset + 1
         : this.#plan.latest(to) - this.#plan.earliest(from) + 1;
     const window = interval.to - interval.from + 1;
-    const count = Math.max(1, Math.ceil(samples / window));
+    const count = Math.max(1, Math.ceil(samples / window + (samples > 1 ? 0.5 : 0)));
     if (samples > 1 && interval.to !== Infinity) {
       this.#plan.note(whole, `${count + this.#extraVisits} visits are planned; a trace may need more`);
     }
