@@ -38,7 +38,8 @@ TaskMonitor::TaskMonitor(const MonitorSpec& spec, std::size_t environments) : sp
     const std::size_t state_at = keep(program);
     stages_.push_back({std::move(program), state_at});
   }
-  if (spec.reward == MonitorSpec::Reward::kStage && stages_.empty()) throw Error("PLAN", "there are no stages to reward");
+  if (spec.reward == MonitorSpec::Reward::kStage && stages_.empty())
+    throw Error("PLAN", "there are no stages to reward");
   for (const std::uint32_t observed : spec.observed) {
     if (!specification_ || observed >= specification_->operations().size()) {
       throw Error("PLAN", "an observed register is not one of the specification");
@@ -93,8 +94,8 @@ double TaskMonitor::shaping(std::size_t i, const MonitorSample& sample, bool ter
   return spec_.discount * next - std::exchange(rowOf(i)[0], next);
 }
 
-// The share of the stages that hold however the episode goes on; where it succeeds or is cut off (`ends`), as their end has
-// it.
+// The share of the stages that hold however the episode goes on; where it succeeds or is cut off (`ends`), as their end
+// has it.
 double TaskMonitor::progress(std::size_t i, const MonitorSample& sample, bool ends, std::span<double> scratch) {
   double reached = 0;
   for (std::size_t k = 0; k < stages_.size(); ++k) {

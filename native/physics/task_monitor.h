@@ -13,7 +13,7 @@ namespace vernier::physics {
 
 // What one sample told.
 struct MonitorSample {
-  stl::Reading reading;    // of the specification
+  stl::Reading reading;  // of the specification
   std::vector<stl::Reading> stages;
   bool must_stop = false;  // a guard that terminates is violated
 };
