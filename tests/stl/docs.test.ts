@@ -7,6 +7,7 @@ import type { CliContext } from '#cli/context';
 import { stlCommand } from '#cli/stl';
 import { evaluateFormula } from '#cli/stlSession';
 import { jsonSchemas } from '#spec/jsonSchema';
+import { compileMonitor } from '#stl/compileMonitor';
 import { robustness } from '#stl/evaluate';
 import { defaultSemantics } from '#stl/formula';
 import { parseFormula } from '#stl/parse';
@@ -137,6 +138,20 @@ describe('docs/stl.md', () => {
           expect(source).toMatch(new RegExp(`export function ${name}\\b`));
       }
     }
+  });
+
+  it('says which robust intervals are not in constant time', () => {
+    const constant = (written: string): boolean => {
+      const { formula, predicates } = parseFormula(written);
+      const { lower, upper } = compileMonitor(formula, predicates.length).constantTime;
+      return lower && upper;
+    };
+    const slow = table(text, 'formula | for example').flatMap(([, examples]) => codes(examples!));
+    expect(slow.filter(constant)).toEqual([]);
+    expect(slow).toHaveLength(9);
+    const [, sentence] = /In constant time are, for example, ([\s\S]*?)\.\n/.exec(text)!;
+    expect(codes(sentence!)).toHaveLength(7);
+    expect(codes(sentence!).filter((written) => !constant(written))).toEqual([]);
   });
 
   it('shows what its example prints', () => {
