@@ -1,5 +1,7 @@
-import type { DynamicsSpec } from '#native/physicsSpec';
 import * as nn from '#nn/graph';
+import type { ResolvedControl } from '#spec/resolved';
+
+type DynamicsSpec = NonNullable<ResolvedControl['dynamics']>;
 
 /** The analytic dynamics as a graph, to differentiate through: the equations of native/physics/dynamics.h. */
 
