@@ -27,6 +27,14 @@ ModelPtr prepared(ModelPtr model, double timestep) {
   return model;
 }
 
+// Whether no frame that the program reads can move.
+bool readsStaticFramesOnly(const expr::Program& program, const mjModel& model) {
+  return std::ranges::all_of(program.instructions(), [&model](const expr::Instruction& in) {
+    const int body = expr::frameBody(in, model);
+    return body < 0 || (model.body_weldid[body] == 0 && model.body_mocapid[body] < 0);
+  });
+}
+
 }  // namespace
 
 Batch::Batch(const BatchSpec& spec, ModelPtr model, const Buffers& buffers)
@@ -34,6 +42,9 @@ Batch::Batch(const BatchSpec& spec, ModelPtr model, const Buffers& buffers)
       model_(prepared(std::move(model), spec.timestep)),
       buffers_(buffers),
       controller_(spec.control, *model_, spec.substeps),
+      dynamics_(spec.control.dynamics ? std::make_optional<const Dynamics>(*spec.control.dynamics, spec.control.arm,
+                                                                           *model_, spec.substeps)
+                                      : std::nullopt),
       program_(expr::Program::decode(spec.program.code, *model_)),
       monitor_(spec.monitor ? std::make_optional<TaskMonitor>(*spec.monitor, spec.environments) : std::nullopt),
       pool_(static_cast<int>(std::min<std::size_t>(std::max(spec.threads, 1), spec.environments))),
@@ -64,16 +75,18 @@ Batch::Batch(const BatchSpec& spec, ModelPtr model, const Buffers& buffers)
   const bool judged = monitor_ && monitor_->hasSpecification();
   requireSize(buffers_.robustness, judged ? 2 * B_ : 0, "robustness");
   requireSize(buffers_.final_robustness, judged ? B_ : 0, "finalRobustness");
+  const std::size_t predicates = judged ? B_ * monitor_->specificationPredicates() : 0;
+  requireSize(buffers_.predicates, predicates, "predicates");
+  requireSize(buffers_.final_predicates, predicates, "finalPredicates");
   requireSize(buffers_.violated, monitor_ ? B_ * monitor_->guards() : 0, "violated");
   if (p.monitor.length != (monitor_ ? monitor_->predicates() : 0)) {
     throw Error("SHAPE", "the program's monitor group does not have the predicates of the formulas");
   }
-  buildWorkers();
-
-  state_spec_ = mjSTATE_FULLPHYSICS | mjSTATE_WARMSTART;
+  state_spec_ = dynamics_ ? mjSTATE_QPOS | mjSTATE_QVEL : mjSTATE_FULLPHYSICS | mjSTATE_WARMSTART;
   if (model_->nmocap > 0) state_spec_ |= mjSTATE_MOCAP_POS | mjSTATE_MOCAP_QUAT;
-  if (model_->neq > 0) state_spec_ |= mjSTATE_EQ_ACTIVE;
+  if (model_->neq > 0 && !dynamics_) state_spec_ |= mjSTATE_EQ_ACTIVE;
   state_size_ = static_cast<std::size_t>(mj_stateSize(model_.get(), static_cast<int>(state_spec_)));
+  buildWorkers();
   states_.resize(B_ * state_size_);
   parameters_.resize(B_ * randomizer_->parameters());
   commands_.resize(B_ * controller_.commandLength());
@@ -95,12 +108,16 @@ void Batch::buildWorkers() {
     controller_.rememberHome(*data);
   });
   if (fatal != nullptr) throw Error("PHYSICS", std::string("the model's home position fails: ") + fatal);
+  home_.resize(state_size_);
+  mj_getState(model_.get(), data.get(), home_.data(), static_cast<int>(state_spec_));
   randomizer_ = std::make_unique<const Randomizer>(spec_.randomize, *model_, *data);
+  frames_rest_ = dynamics_ && randomizer_->parameters() == 0 && readsStaticFramesOnly(program_, *model_);
   for (int i = 0; i < pool_.threads(); ++i) {
     Worker worker;
     if (randomizer_->parameters() > 0) worker.own_model = copyModel(*model_);
     worker.model = worker.own_model ? worker.own_model.get() : model_.get();
     worker.data = makeData(*model_);
+    if (frames_rest_) trapped([&] { derive(*worker.model, *worker.data); });
     worker.plan = controller_.plan();
     worker.registers.resize(program_.registers());
     worker.outputs.resize(program_.outputs());
@@ -187,12 +204,7 @@ const char* Batch::simulate(std::size_t i, Worker& worker, std::span<const float
   const std::size_t parameters = randomizer_->parameters();
   if (parameters > 0) randomizer_->load(row(parameters_, i, parameters), *model);
   mj_setState(model, data, states_.data() + i * state_size_, static_cast<int>(state_spec_));
-  controller_.begin(*model, *data, action, row(commands_, i, controller_.commandLength()), worker.plan);
-  for (int k = 0; k < spec_.substeps; ++k) {
-    controller_.apply(*data, k, worker.plan);
-    mj_step(model, data);
-  }
-  if (const char* cause = warningText(*data)) return cause;
+  if (const char* cause = integrate(i, worker, action)) return cause;
   ++steps_[i];
   refresh(*model, *data);
   const char* cause = observe(i, worker, action);
@@ -200,9 +212,25 @@ const char* Batch::simulate(std::size_t i, Worker& worker, std::span<const float
   return cause;
 }
 
+// One control step of what the worker's data holds.
+const char* Batch::integrate(std::size_t i, Worker& worker, std::span<const float> action) {
+  mjData* data = worker.data.get();
+  if (dynamics_) return dynamics_->step(action, *data) ? nullptr : "the positions diverged (NaN or huge qpos)";
+  controller_.begin(*worker.model, *data, action, row(commands_, i, controller_.commandLength()), worker.plan);
+  for (int k = 0; k < spec_.substeps; ++k) {
+    controller_.apply(*data, k, worker.plan);
+    mj_step(worker.model, data);
+  }
+  return warningText(*data);
+}
+
+void Batch::refresh(const mjModel& model, mjData& data) const {
+  if (!frames_rest_) derive(model, data);
+}
+
 // mj_step leaves what it derived one substep behind the positions: what the program reads is brought up to date.
 // Contacts, contact forces, actuator forces and the sensors of accelerations stay those of the last substep.
-void Batch::refresh(const mjModel& model, mjData& data) const {
+void Batch::derive(const mjModel& model, mjData& data) const {
   const unsigned needs = program_.needs();
   if (needs & (expr::kNeedsPosition | expr::kNeedsVelocity | expr::kNeedsSensor)) mj_kinematics(&model, &data);
   if (needs & (expr::kNeedsVelocity | expr::kNeedsSensor)) {
@@ -248,6 +276,10 @@ const char* Batch::observe(std::size_t i, Worker& worker, std::span<const float>
       buffers_.robustness[2 * i + 1] = worker.sample.reading.upper;
     }
   }
+  if (!buffers_.predicates.empty()) {
+    const std::size_t P = monitor_->specificationPredicates();
+    std::copy_n(slot(worker.outputs, p.monitor).data(), P, row(buffers_.predicates, i, P).data());
+  }
   std::ranges::copy(slot(worker.outputs, p.signals), row(buffers_.signals, i, p.signals.length).begin());
   std::ranges::copy(slot(worker.outputs, p.expert), row(buffers_.expert, i, p.expert.length).begin());
   return nullptr;
@@ -268,12 +300,6 @@ void Batch::writeObservation(std::size_t i, std::span<const double> values) {
 
 EpisodeKey Batch::keyOf(std::size_t i, std::uint32_t episode) const {
   return {spec_.seed, spec_.first_environment + static_cast<std::uint32_t>(i), episode};
-}
-
-std::size_t Batch::actionLength(const ControlSpec& control) {
-  const bool cartesian = control.mode == Mode::kEndEffectorDelta;
-  return (cartesian ? control.end_effector.axes.size() : control.arm.joints.size()) +
-         (control.gripper.in_action ? 1 : 0);
 }
 
 }  // namespace vernier::physics

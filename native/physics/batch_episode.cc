@@ -14,12 +14,19 @@ constexpr int kResetTries = 4;
 
 }  // namespace
 
+// What the automatic reset overwrites.
+void Batch::keepLast(std::size_t i) {
+  std::copy_n(row(buffers_.observation, i, O_).data(), O_, row(buffers_.final_observation, i, O_).data());
+  const std::size_t P = buffers_.predicates.size() / B_;
+  std::copy_n(row(buffers_.predicates, i, P).data(), P, row(buffers_.final_predicates, i, P).data());
+}
+
 void Batch::idle(std::size_t i) {
   buffers_.reward[i] = 0;
   buffers_.terminated[i] = buffers_.truncated[i] = buffers_.success[i] = 0;
   if (!buffers_.final_robustness.empty()) buffers_.final_robustness[i] = std::nan("");
   if (monitor_) std::ranges::fill(row(buffers_.violated, i, monitor_->guards()), std::uint8_t{0});
-  std::copy_n(row(buffers_.observation, i, O_).data(), O_, row(buffers_.final_observation, i, O_).data());
+  keepLast(i);
 }
 
 // Reward and the end of the episode, after a step that went well.
@@ -42,7 +49,7 @@ void Batch::finish(std::size_t i, Worker& worker) {
   buffers_.terminated[i] = success || failure;
   buffers_.truncated[i] = !buffers_.terminated[i] && steps_[i] >= spec_.horizon;
   buffers_.steps[i] = steps_[i];
-  std::copy_n(row(buffers_.observation, i, O_).data(), O_, row(buffers_.final_observation, i, O_).data());
+  keepLast(i);
   if (!buffers_.terminated[i] && !buffers_.truncated[i]) return;
   if (spec_.auto_reset) {
     resetOne(i, worker, episodes_[i] + 1);
@@ -74,7 +81,10 @@ double Batch::judge(std::size_t i, Worker& worker, bool& success, bool& failure)
 // Notes a fault and clears what it left in the worker's data: warnings, half a stack.
 void Batch::report(Worker& worker, Fault fault) {
   worker.faults.push_back(std::move(fault));
-  trapped([&] { mj_resetData(worker.model, worker.data.get()); });
+  trapped([&] {
+    mj_resetData(worker.model, worker.data.get());
+    if (frames_rest_) derive(*worker.model, *worker.data);
+  });
 }
 
 // The episode ends where it was before the step.
@@ -110,20 +120,7 @@ const char* Batch::startEpisode(std::size_t i, Worker& worker, std::uint32_t epi
     randomizer_->load(randomizer_->nominal(), *model);
     randomizer_->drawParameters(key, *model, *data);
   }
-  if (model->nkey > 0) {
-    mj_resetDataKeyframe(model, data, 0);
-    data->time = 0;
-  } else {
-    mj_resetData(model, data);
-  }
-  controller_.home(*model, *data);
-  randomizer_->drawPositions(key, *model, *data);
-  if (parameters > 0) randomizer_->store(*model, row(parameters_, i, parameters));
-  const auto command = row(commands_, i, controller_.commandLength());
-  controller_.hold(*data, command);
-  mj_forward(model, data);
-  if (const char* cause = warningText(*data)) return cause;
-
+  if (const char* cause = placeAtStart(key, i, worker)) return cause;
   episodes_[i] = buffers_.episode[i] = episode;
   steps_[i] = buffers_.steps[i] = held_[i] = 0;
   const std::size_t slots = static_cast<std::size_t>(spec_.latency_hi) + 1;
@@ -137,6 +134,32 @@ const char* Batch::startEpisode(std::size_t i, Worker& worker, std::uint32_t epi
   if (monitor_) monitor_->enter(i, worker.sample);
   mj_getState(model, data, states_.data() + i * state_size_, static_cast<int>(state_spec_));
   return cause;
+}
+
+// Puts the simulation where the episode starts, with all that the program reads up to date.
+const char* Batch::placeAtStart(const EpisodeKey& key, std::size_t i, Worker& worker) {
+  mjModel* model = worker.model;
+  mjData* data = worker.data.get();
+  if (dynamics_) {
+    mj_setState(model, data, home_.data(), static_cast<int>(state_spec_));
+  } else if (model->nkey > 0) {
+    mj_resetDataKeyframe(model, data, 0);
+    data->time = 0;
+  } else {
+    mj_resetData(model, data);
+  }
+  if (!dynamics_) controller_.home(*model, *data);
+  randomizer_->drawPositions(key, *model, *data);
+  if (const std::size_t parameters = randomizer_->parameters(); parameters > 0) {
+    randomizer_->store(*model, row(parameters_, i, parameters));
+  }
+  if (dynamics_) {
+    refresh(*model, *data);
+    return nullptr;
+  }
+  controller_.hold(*data, row(commands_, i, controller_.commandLength()));
+  mj_forward(model, data);
+  return warningText(*data);
 }
 
 }  // namespace vernier::physics

@@ -40,6 +40,8 @@ void Batch::visitState(const Visit& visit) {
   bytes(monitor_->words());
   bytes(buffers_.robustness);
   bytes(buffers_.final_robustness);
+  bytes(buffers_.predicates);
+  bytes(buffers_.final_predicates);
   bytes(buffers_.violated);
 }
 
@@ -91,6 +93,7 @@ void Batch::readEnvironment(std::size_t environment, mjModel& model, mjData& dat
     randomizer_->load(std::span<const double>(parameters_).subspan(environment * parameters, parameters), model);
   }
   mj_setState(&model, &data, states_.data() + environment * state_size_, static_cast<int>(state_spec_));
+  if (dynamics_) data.time = steps_[environment] * period_;
 }
 
 }  // namespace vernier::physics

@@ -5,6 +5,7 @@ import type { EnvFault, EnvScene, PhysicsBatch, ResetOptions } from '#native/phy
 import type { PhysicsSpec, Slot } from '#native/physicsSpec';
 import { BatchState, type StatePart } from '#native/wasm/batchState';
 import { Controller } from '#native/wasm/control';
+import { Dynamics } from '#native/wasm/dynamics';
 import type { Judgement, ProgramEvaluator, TaskMonitorTwin } from '#native/wasm/evaluators';
 import { loadMujoco } from '#native/wasm/module';
 import { LATENCY_STREAM, NOISE_STREAM, Randomizer } from '#native/wasm/randomize';
@@ -36,6 +37,7 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
   readonly #program: P;
   readonly #monitor: TaskMonitorTwin | undefined;
   readonly #controller: Controller;
+  readonly #dynamics: Dynamics | undefined;
   readonly #randomizer: Randomizer;
   readonly #outputs: Float64Array;
   readonly #period: number;
@@ -58,6 +60,8 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
     this.#sim = sim;
     this.#evaluator = evaluator;
     this.#controller = new Controller(spec.control, sim, spec.substeps);
+    const { dynamics, arm } = spec.control;
+    this.#dynamics = dynamics && new Dynamics(dynamics, arm, sim, spec.substeps);
     this.#program = evaluator.decode(spec.program.code, sim);
     this.#outputs = new Float64Array(spec.program.outputs);
     this.#period = spec.substeps * sim.model.opt.timestep;
@@ -205,22 +209,30 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
   }
 
   #simulate(i: number, action: Float32Array): string | undefined {
-    const sim = this.#sim;
-    const { mujoco, model, data } = sim;
     this.#state.load(i);
-    this.#controller.begin(action, this.#state.command(i));
-    for (let k = 0; k < this.#spec.substeps; k++) {
-      this.#controller.apply(k);
-      mujoco.mj_step(model, data);
-      sim.refresh();
-    }
-    const warning = sim.warning();
-    if (warning !== undefined) return warning;
+    const problem = this.#integrate(i, action);
+    if (problem !== undefined) return problem;
     this.#state.steps[i]!++;
     this.#refresh();
     const cause = this.#observe(i, action);
     this.#state.save(i);
     return cause;
+  }
+
+  /** One control step of what the simulation holds. */
+  #integrate(i: number, action: Float32Array): string | undefined {
+    const sim = this.#sim;
+    if (this.#dynamics) {
+      sim.data.time = (this.#state.steps[i]! + 1) * this.#period;
+      return this.#dynamics.step(action) ? undefined : 'the positions diverged (NaN or huge qpos)';
+    }
+    this.#controller.begin(action, this.#state.command(i));
+    for (let k = 0; k < this.#spec.substeps; k++) {
+      this.#controller.apply(k);
+      sim.mujoco.mj_step(sim.model, sim.data);
+      sim.refresh();
+    }
+    return sim.warning();
   }
 
   #refresh(): void {
@@ -274,6 +286,8 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
     if (problem === undefined && monitor.hasSpecification) {
       this.robustness[2 * i] = monitor.reading.lower;
       this.robustness[2 * i + 1] = monitor.reading.upper;
+      const P = this.#spec.monitor!.predicates;
+      this.predicates.set(this.#part(group).subarray(0, P), i * P);
     }
     return problem;
   }
@@ -312,7 +326,7 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
     this.terminated[i] = succeeded || failed ? 1 : 0;
     this.truncated[i] = this.terminated[i] === 0 && this.#state.steps[i]! >= this.#spec.horizon ? 1 : 0;
     this.steps[i] = this.#state.steps[i]!;
-    this.#keepObservation(i);
+    this.#keepLast(i);
     if (this.terminated[i] === 1 || this.truncated[i] === 1) this.#end(i);
   }
 
@@ -342,12 +356,14 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
     const guards = this.#monitor?.guards ?? 0;
     this.violated.fill(0, i * guards, (i + 1) * guards);
     if (this.#monitor?.hasSpecification) this.finalRobustness[i] = Number.NaN;
-    this.#keepObservation(i);
+    this.#keepLast(i);
   }
 
-  #keepObservation(i: number): void {
+  #keepLast(i: number): void {
     const { O } = this;
     this.finalObservation.set(this.observation.subarray(i * O, (i + 1) * O), i * O);
+    const P = this.predicates.length / this.B;
+    this.finalPredicates.set(this.predicates.subarray(i * P, (i + 1) * P), i * P);
   }
 
   #reset(i: number, episode: number): void {
@@ -437,6 +453,8 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
       this.#monitor?.words ?? new Float64Array(),
       this.robustness,
       this.finalRobustness,
+      this.predicates,
+      this.finalPredicates,
       this.violated,
     ];
   }
