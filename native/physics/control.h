@@ -55,7 +55,7 @@ class Controller {
     int id, qpos, control;
     double gear;
     double lead;    // kv / kp in control steps: by how much a servo's reference must lead
-    double lo, hi;       // control range
+    double lo, hi;  // control range
     bool hinge, moves_end_effector;
   };
   struct Pose {
