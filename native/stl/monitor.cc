@@ -110,8 +110,9 @@ double respond(const Operation& in, bool runs, double* state, double weight, dou
   return obligations.value();
 }
 
-// What the runs so far owe, as a function of the value v that the until has at the run to come. Min, max and v alone make
-// such a function max(low, min(high, v)), which its values for v = -inf and v = +inf determine. State: runs, these two.
+// What the runs so far owe, as a function of the value v that the until has at the run to come. Min, max and v alone
+// make such a function max(low, min(high, v)), which its values for v = -inf and v = +inf determine. State: runs, these
+// two.
 template <bool kRelease>
 double owe(const Operation& in, bool runs, double* state, double weight, double left, double right) {
   constexpr double kNothing = kRelease ? -kInfinity : kInfinity;
