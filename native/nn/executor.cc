@@ -165,6 +165,10 @@ void Executor::execute(const CopyOp& op, int task, const Worker& worker) {
   const float* from = at(op.from, task, worker);
   const auto& t = op.toStrides;
   const auto& f = op.fromStrides;
+  if (op.extent[0] == 1 && op.extent[1] == 1 && f[2] == 1 && t[3] == 1 && t[2] == op.extent[3]) {
+    kernels_.transpose(from, f[3], to, op.extent[2], op.extent[3]);
+    return;
+  }
   for (int i = 0; i < op.extent[0]; ++i)
     for (int j = 0; j < op.extent[1]; ++j)
       for (int k = 0; k < op.extent[2]; ++k)
