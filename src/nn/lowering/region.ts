@@ -19,19 +19,26 @@ export interface LoweredRegion {
   readonly local: number;
 }
 
-export function lowerRegion(region: RegionNodes, schedule: Schedule, storage: Storage): LoweredRegion {
-  return new RegionLowering(region, schedule, storage).lower();
+/** `scratch` is where a worker's scratch for regions starts. */
+export function lowerRegion(
+  region: RegionNodes,
+  schedule: Schedule,
+  storage: Storage,
+  scratch: number,
+): LoweredRegion {
+  return new RegionLowering(region, schedule, storage, scratch).lower();
 }
 
 class RegionLowering {
   readonly #region: RegionNodes;
   readonly #schedule: Schedule;
   readonly #storage: Storage;
-  readonly #arena = new Arena();
+  readonly #arena: Arena;
   readonly #stage = new Map<Tensor, number>();
   readonly #unitOf = new Map<Tensor, number>();
 
-  constructor(region: RegionNodes, schedule: Schedule, storage: Storage) {
+  constructor(region: RegionNodes, schedule: Schedule, storage: Storage, scratch: number) {
+    this.#arena = new Arena(scratch);
     this.#region = region;
     this.#schedule = schedule;
     this.#storage = storage;
@@ -241,8 +248,10 @@ class RegionLowering {
   /** The right side of a product done by rows is turned once, so that no part of it packs it again. */
   #gemm(node: Tensor<'matmul'>, copies: Copies, byRows: boolean): PlanOp[] {
     const c = this.#storage.own(node, this.#region.tasks);
-    const [a, b] = [this.#read(node, 0, copies), this.#read(node, 1, copies)];
     const { transposeA, transposeB } = node.attributes;
+    const [left, b] = [this.#read(node, 0, copies), this.#read(node, 1, copies)];
+    const cutByColumns = this.#region.tasks > 1 && transposeA && node.shape.length === 2;
+    const a = cutByColumns ? columnsOfTask(left, c.shape[0]!) : left;
     const matrix = (x: Access, transposed: boolean): [number, number] => {
       const [row, column] = x.strides.slice(-2) as [number, number];
       return transposed ? [column, row] : [row, column];
@@ -265,6 +274,11 @@ class RegionLowering {
     };
     return batched(one, batch, strides);
   }
+}
+
+/** The columns of a transposed left side that make a task's rows of the product. */
+function columnsOfTask(a: Access, count: number): Access {
+  return { ...a, taskStride: a.strides[1]! * count, shape: [a.shape[0]!, count] };
 }
 
 /** A matrix as a product takes it: rows over its inner axis. */
