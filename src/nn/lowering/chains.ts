@@ -1,5 +1,5 @@
 import { taskShape } from '#nn/lowering/access';
-import type { GemmOp, MemoryOperand, Operand, RowOperand, RowsOp } from '#nn/lowering/encode';
+import type { MemoryOperand, Operand, PlanOp, RowOperand } from '#nn/lowering/encode';
 import { accumulates, isRowOp, spaceOf, spaceOfShape } from '#nn/lowering/rowSpace';
 import { type Source, sourceOf } from '#nn/lowering/schedule';
 import { sameShape } from '#nn/shape';
@@ -89,8 +89,9 @@ function aligned(node: Tensor, k: number, source: Source, tasks: number, rows: n
   });
 }
 
-/** The part of an operation that does `count` rows from row `from` on. */
-export function rowsPart(op: RowsOp | GemmOp, from: number, count: number): RowsOp | GemmOp {
+/** The part of a row program or product that does `count` rows from row `from` on. */
+export function rowsPart(op: PlanOp, from: number, count: number): PlanOp {
+  if (op.kind !== 'rows' && op.kind !== 'gemm') throw new RangeError(`a ${op.kind} operation in a chain`);
   if (op.kind === 'gemm') return { ...op, m: count, a: moved(op.a, 0, from), c: moved(op.c, 0, from) };
   const part = (o: RowOperand | undefined): RowOperand | undefined =>
     o !== undefined && 'access' in o ? moved(o, 2, from) : o;

@@ -1,7 +1,7 @@
 import { type Access, taskShape } from '#nn/lowering/access';
 import { Arena } from '#nn/lowering/arena';
 import { type Chain, chainsOf, chunkOf, madeByRows, rowsPart, type Unit } from '#nn/lowering/chains';
-import type { GemmOp, PlanOp, RowsOp } from '#nn/lowering/encode';
+import type { GemmOp, PlanOp } from '#nn/lowering/encode';
 import { buildRows, flattened, memoryOperand } from '#nn/lowering/rowProgram';
 import { isRowOp, passes, spaceOf, spaceOfShape } from '#nn/lowering/rowSpace';
 import { type RegionNodes, type Schedule, sourceOf } from '#nn/lowering/schedule';
@@ -65,20 +65,26 @@ class RegionLowering {
   #chain(chain: Chain, index: number): PlanOp[] {
     const { rows } = chain;
     const copies = new Copies(this.#arena);
-    const before: PlanOp[] = [];
-    const byRows: (RowsOp | GemmOp)[] = [];
-    chain.units.forEach((unit) => {
+    const steps: { readonly first: PlanOp[]; readonly ops: PlanOp[] }[] = [];
+    for (const unit of chain.units) {
       for (const node of unit.nodes) this.#place(node, index, rows);
-      for (const op of unit.rows ? this.#rows(unit, copies, rows) : this.#single(unit.nodes[0]!, copies, rows)) {
-        if (rows !== undefined && (op.kind === 'rows' || op.kind === 'gemm')) byRows.push(op);
-        else before.push(op);
-      }
+      const copied = copies.ops.length;
+      const ops = unit.rows ? this.#rows(unit, copies, rows) : this.#single(unit.nodes[0]!, copies, rows);
+      const fills = ops.filter((op) => op.kind === 'fill');
+      steps.push({
+        first: [...copies.ops.slice(copied), ...fills],
+        ops: ops.filter((op) => op.kind !== 'fill'),
+      });
       this.#release(unit);
-    });
-    const ops = [...copies.ops, ...before];
-    for (let from = 0; rows !== undefined && from < rows; from += chunkOf(rows)) {
-      const count = Math.min(chunkOf(rows), rows - from);
-      ops.push(...byRows.map((op) => rowsPart(op, from, count)));
+    }
+    const chunk = rows === undefined ? 1 : chunkOf(rows);
+    const ops: PlanOp[] = [];
+    for (let from = 0; from < (rows ?? 1); from += chunk) {
+      for (const step of steps) {
+        if (from === 0) ops.push(...step.first);
+        if (rows === undefined) ops.push(...step.ops);
+        else ops.push(...step.ops.map((op) => rowsPart(op, from, Math.min(chunk, rows - from))));
+      }
     }
     copies.release();
     for (const { offset, size } of [...this.#spare, ...(this.#ends.get(index) ?? [])]) this.#arena.give(offset, size);
