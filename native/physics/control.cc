@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/error.h"
+#include "physics/dynamics.h"
 
 namespace vernier::physics {
 namespace {
@@ -88,7 +89,7 @@ Controller::Controller(const ControlSpec& spec, mjModel& model, int substeps)
   const bool cartesian = spec_.mode == Mode::kEndEffectorDelta;
   if (cartesian && end.site < 0) throw Error("PHYSICS", "end_effector_delta needs the end effector's site");
   for (int axis : end.axes) listed_[axis] = true;
-  action_length_ = (cartesian ? end.axes.size() : joints()) + (spec_.gripper.in_action ? 1 : 0);
+  action_length_ = actionLength(spec_);
   for (std::size_t i = 0; i < joints(); ++i) {
     const int id = spec_.arm.joints[i], actuator = spec_.arm.actuators[i];
     const int type = model.jnt_type[id];
@@ -106,6 +107,12 @@ Controller::Controller(const ControlSpec& spec, mjModel& model, int substeps)
   if (cartesian) buildChain(model);
   for (int actuator : spec_.gripper.actuators) gripper_controls_.push_back(model.actuator_ctrladr[actuator]);
   reparameterise(model);
+}
+
+std::size_t Controller::actionLength(const ControlSpec& spec) {
+  if (spec.dynamics) return Dynamics::actionLength(*spec.dynamics, spec.arm.joints.size());
+  const bool cartesian = spec.mode == Mode::kEndEffectorDelta;
+  return (cartesian ? spec.end_effector.axes.size() : spec.arm.joints.size()) + (spec.gripper.in_action ? 1 : 0);
 }
 
 void Controller::buildChain(const mjModel& model) {
@@ -158,7 +165,7 @@ void Controller::reparameterise(mjModel& model) {
       range[1] = arm_[i].hi = mjMAXVAL;
     } else {
       const bool limited = model.actuator_ctrllimited[arm_[i].control] != 0;
-      arm_[i].feedforward = kv / kp;
+      arm_[i].lead = kv / kp / period_;
       arm_[i].lo = limited ? range[0] : -mjMAXVAL;
       arm_[i].hi = limited ? range[1] : mjMAXVAL;
     }
@@ -269,15 +276,17 @@ void Controller::limitSpeed(ControlPlan& plan) const {
 // A servo's reference runs along a straight line and leads by kv / kp seconds, which cancels the servo's drag; without
 // the lead the joint would only cover part of the way within one control step.
 void Controller::apply(mjData& data, int k, const ControlPlan& plan) const {
-  const bool servo = spec_.mode != Mode::kTorque && spec_.mode != Mode::kJointVelocity;
-  for (std::size_t i = 0; i < joints(); ++i) {
+  const bool torque = spec_.mode == Mode::kTorque;
+  const bool servo = !torque && spec_.mode != Mode::kJointVelocity;
+  const double share = (k + 1.0) / substeps_;
+  for (std::size_t i = 0; i < arm_.size(); ++i) {
     const Joint& joint = arm_[i];
     double reference = plan.target[i];
     if (servo) {
       const double motion = plan.target[i] - plan.start[i];
-      reference = plan.start[i] + motion * ((k + 1.0) / substeps_ + joint.feedforward / period_);
+      reference = plan.start[i] + motion * (share + joint.lead);
     }
-    const double control = spec_.mode == Mode::kTorque ? reference / joint.gear : reference * joint.gear;
+    const double control = torque ? reference / joint.gear : reference * joint.gear;
     data.ctrl[joint.control] = std::clamp(control, joint.lo, joint.hi);
   }
   for (int control : gripper_controls_) data.ctrl[control] = plan.gripper;
@@ -428,17 +437,19 @@ void Controller::dampedStep(const double* error, double pull, ControlPlan& plan)
   const double damping = spec_.end_effector.damping * spec_.end_effector.damping;
   std::fill(plan.locked.begin(), plan.locked.end(), 0);
   for (std::size_t pass = 0; pass <= joints(); ++pass) {
-    double m[6][6] = {}, y[6];
+    double m[6][6], y[6];
     for (int k = 0; k < 6; ++k) {
       y[k] = error[k];
+      for (int l = 0; l < k; ++l) m[k][l] = 0;
       m[k][k] = damping;
     }
     for (std::size_t i = 0; i < joints(); ++i) {
       const double* a = plan.jacobian.data() + 6 * i;
       const double given = plan.locked[i] ? plan.shift[i] : pull * (spec_.arm.home[i] - plan.target[i]);
+      for (int k = 0; k < 6; ++k) y[k] -= a[k] * given;
+      if (plan.locked[i]) continue;
       for (int k = 0; k < 6; ++k) {
-        y[k] -= a[k] * given;
-        for (int l = 0; l <= k && !plan.locked[i]; ++l) m[k][l] += a[k] * a[l];
+        for (int l = 0; l <= k; ++l) m[k][l] += a[k] * a[l];
       }
     }
     choleskySolve(m, y);

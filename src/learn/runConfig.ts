@@ -39,24 +39,23 @@ const FREE = [
   'stop_at',
 ];
 
-/** Writes the settings into a new run folder, or checks that the folder was started with the same ones: it belongs to
- * one task and one set of settings.
- * @throws VernierError CHECKPOINT naming the first setting that differs */
+/** Writes the settings into a run folder that is new or was started with the same ones.
+ * @throws VernierError CHECKPOINT as `checkFolder` */
 export function claimFolder(run: RunDirectory, taskHash: string, config: RunConfig): void {
+  checkFolder(run, taskHash, config);
+  const { residual, ...rest } = config;
+  run.writeJson('config.json', { task: taskHash, ...rest, residual });
+}
+
+/** A run folder belongs to one task and one set of settings. Changes nothing.
+ * @throws VernierError CHECKPOINT naming the first setting that differs */
+export function checkFolder(run: RunDirectory, taskHash: string, config: RunConfig): void {
+  if (!run.has('config.json')) return;
   const { residual, ...rest } = config;
   const fixed = Object.fromEntries(Object.entries(residual).filter(([key]) => !FREE.includes(key)));
-  const wanted = { task: taskHash, ...rest, residual: fixed };
-  const saved = { ...wanted, residual };
-  if (!run.has('config.json')) {
-    run.writeJson('config.json', saved);
-    return;
-  }
-  const found = run.readJson('config.json') as typeof saved;
-  const differing = firstDifference({ ...wanted, evaluation: undefined }, found, '');
-  if (differing === undefined) {
-    run.writeJson('config.json', saved);
-    return;
-  }
+  const wanted = { task: taskHash, ...rest, evaluation: undefined, residual: fixed };
+  const differing = firstDifference(wanted, run.readJson('config.json'), '');
+  if (differing === undefined) return;
   throw new VernierError(
     'CHECKPOINT',
     `${run.path}: the run there was started with other settings: ${differing}`,
