@@ -1,5 +1,5 @@
 import { topologicalOrder } from '#nn/autodiff';
-import { type Access, contiguous, isView } from '#nn/lowering/access';
+import { contiguous, isView } from '#nn/lowering/access';
 import { Arena } from '#nn/lowering/arena';
 import { encodePlan, LOCAL, type PlanRegion, Slots, WORKSPACE } from '#nn/lowering/encode';
 import { lowerRegion } from '#nn/lowering/region';

@@ -87,7 +87,8 @@ class RegionLowering {
       }
     }
     copies.release();
-    for (const { offset, size } of [...this.#spare, ...(this.#ends.get(index) ?? [])]) this.#arena.give(offset, size);
+    for (const { offset, size } of [...this.#spare, ...(this.#ends.get(index) ?? [])])
+      this.#arena.give(offset, size);
     this.#spare.length = 0;
     return ops;
   }
