@@ -237,6 +237,8 @@ function report({ list, act, peak, rounds, seconds, loads, isa }) {
     `Against the faster of PyTorch eager and torch.compile: REDQ-10 ${show(fastestTorch('redq', 1))} (1 thread),` +
       ` ${show(fastestTorch('redq', 2))} (2 threads); TD3 ${show(fastestTorch('td3', 1))}, ${show(fastestTorch('td3', 2))}.`,
     '',
+    'What bounds it, and what was tried: [decision 0004](../decisions/0004-own-training-engine.md).',
+    '',
   ].join('\n');
 }
 
