@@ -48,7 +48,8 @@ const lookEvery = 10;
 
 /** Climbs the smooth robustness of open-loop trajectories through the dynamics by Adam; actions are put back into [-1, 1]
  * after each step. The plan's robustness is the exact one, of the trajectory that the graph computes in float32: play it
- * in the environment before it counts. The graph grows with T times substeps, its memory with T times the widest window.
+ * in the environment before it counts. The graph grows with T times substeps, its memory with T times the widest window;
+ * the native engine takes some thousand operations in a chain, above which `how` must name the reference backend.
  * @source Leung, Arechiga, Pavone 2021, arXiv:2008.00097 (STLCG), Sec. VI; differs: log-sum-exp with rising sharpness,
  * projected actions, restarts side by side */
 export function planByGradient(
