@@ -305,12 +305,13 @@ class TrainingRun {
       }
       if (counters.environmentSteps >= nextEvaluation) {
         nextEvaluation = due(settings.evaluate_every);
+        progress.pause(performance.now());
         const evaluation = await this.#evaluateLearned(stage);
         if (evaluation === undefined) {
           this.#checkpoint(stage);
           return false;
         }
-        progress.pause(performance.now());
+        progress.resume(performance.now());
         if (settings.stop_at !== undefined && evaluation.rate >= settings.stop_at) {
           this.#tell({ kind: 'note', text: `stopped early: the evaluation reached ${evaluation.rate}` });
           break;
