@@ -3,9 +3,10 @@ import type { StlCheckFlags, StlTraceFlags } from '#cli/stl';
 import { readTrace, sampleAndHold } from '#cli/stlTrace';
 import { VernierError } from '#core/errors';
 import { type ExpressionSource, textSource } from '#expr/source';
-import { type DenseSignal, densePredicates, denseRobustness } from '#stl/dense';
+import { type DenseSignal, densePredicates, denseRobustnessOfParts } from '#stl/dense';
 import { robustnessOfParts, satisfaction, truthSignals } from '#stl/evaluate';
 import { type ExplanationStep, explain } from '#stl/explain';
+import { type DenseExplanationStep, explainDense } from '#stl/explainDense';
 import { type Formula, type SemanticsOptions, subformulas } from '#stl/formula';
 import { parseFormula } from '#stl/parse';
 import { decidedAt } from '#stl/robustInterval';
@@ -31,8 +32,7 @@ export interface Evaluated {
   /** At the first sample: 1, 0, or -1 where it is left open. */
   readonly verdict: number;
   readonly robustness: number;
-  /** Sampled signals only. */
-  readonly explanation: readonly ExplanationStep[];
+  readonly explanation: readonly (ExplanationStep | DenseExplanationStep)[];
   readonly decidedAt?: number;
   readonly timeRobustness?: number;
 }
@@ -117,8 +117,9 @@ function evaluateDense(
 ): Evaluated {
   const signals = densePredicates(specification, recorded, flags.interpolation);
   const options = flags.until ? { until: flags.until } : {};
+  const values = denseRobustnessOfParts(specification.formula, signals, options);
   const parts = distinctParts(specification).map(([part, text]) => {
-    const value = denseRobustness(part, signals, options);
+    const value = values.get(part)!;
     return { formula: part, text, time: [...value.time], value: [...value.start] };
   });
   const robustness = parts.at(-1)!.value[0]!;
@@ -128,7 +129,7 @@ function evaluateDense(
     parts,
     verdict: robustness > 0 ? 1 : 0,
     robustness,
-    explanation: [],
+    explanation: explainDense(specification.formula, signals, undefined, options),
   };
 }
 

@@ -74,7 +74,7 @@ export function printEvaluated(evaluated: Evaluated, out: (line: string) => void
     out('decided by');
     const steps = explanation.map((step) => [
       brief(printSpecification(specification, step.formula), 70),
-      `step ${step.sample}`,
+      `${timeUnit === 'step' ? 'step ' : ''}${short(placeOf(step))}${timeUnit === 's' ? ' s' : ''}`,
       short(step.value),
     ]);
     for (const line of table(steps)) out(`  ${line}`);
@@ -127,7 +127,7 @@ export async function drawEvaluated(
       ...(last?.formula.kind === 'atom' &&
       formula.kind === 'atom' &&
       last.formula.predicate === formula.predicate
-        ? { decisive: { time: last.sample * scale, value: last.value } }
+        ? { decisive: { time: placeOf(last) * scale, value: last.value } }
         : {}),
     })),
   });
@@ -136,6 +136,10 @@ export async function drawEvaluated(
   } catch (cause) {
     throw new VernierError('IO', `cannot write ${file}: ${(cause as Error).message}`, { cause });
   }
+}
+
+function placeOf(step: Evaluated['explanation'][number]): number {
+  return 'sample' in step ? step.sample : step.time;
 }
 
 function printWarnings({ warnings }: Specification, out: (line: string) => void): void {
