@@ -59,6 +59,9 @@ Batch::Batch(const BatchSpec& spec, ModelPtr model, const Buffers& buffers)
       model_(prepared(std::move(model), spec.timestep)),
       buffers_(buffers),
       controller_(spec.control, *model_, spec.substeps),
+      dynamics_(spec.control.dynamics ? std::make_optional<const Dynamics>(*spec.control.dynamics, spec.control.arm,
+                                                                           *model_, spec.substeps)
+                                      : std::nullopt),
       program_(expr::Program::decode(spec.program.code, *model_)),
       monitor_(spec.monitor ? std::make_optional<TaskMonitor>(*spec.monitor, spec.environments) : std::nullopt),
       pool_(static_cast<int>(std::min<std::size_t>(std::max(spec.threads, 1), spec.environments))),
@@ -89,16 +92,18 @@ Batch::Batch(const BatchSpec& spec, ModelPtr model, const Buffers& buffers)
   const bool judged = monitor_ && monitor_->hasSpecification();
   requireSize(buffers_.robustness, judged ? 2 * B_ : 0, "robustness");
   requireSize(buffers_.final_robustness, judged ? B_ : 0, "finalRobustness");
+  const std::size_t predicates = judged ? B_ * monitor_->specificationPredicates() : 0;
+  requireSize(buffers_.predicates, predicates, "predicates");
+  requireSize(buffers_.final_predicates, predicates, "finalPredicates");
   requireSize(buffers_.violated, monitor_ ? B_ * monitor_->guards() : 0, "violated");
   if (p.monitor.length != (monitor_ ? monitor_->predicates() : 0)) {
     throw Error("SHAPE", "the program's monitor group does not have the predicates of the formulas");
   }
-  buildWorkers();
-
-  state_spec_ = mjSTATE_FULLPHYSICS | mjSTATE_WARMSTART;
+  state_spec_ = dynamics_ ? mjSTATE_QPOS | mjSTATE_QVEL : mjSTATE_FULLPHYSICS | mjSTATE_WARMSTART;
   if (model_->nmocap > 0) state_spec_ |= mjSTATE_MOCAP_POS | mjSTATE_MOCAP_QUAT;
-  if (model_->neq > 0) state_spec_ |= mjSTATE_EQ_ACTIVE;
+  if (model_->neq > 0 && !dynamics_) state_spec_ |= mjSTATE_EQ_ACTIVE;
   state_size_ = static_cast<std::size_t>(mj_stateSize(model_.get(), static_cast<int>(state_spec_)));
+  buildWorkers();
   states_.resize(B_ * state_size_);
   parameters_.resize(B_ * randomizer_->parameters());
   commands_.resize(B_ * controller_.commandLength());
@@ -120,6 +125,8 @@ void Batch::buildWorkers() {
     controller_.rememberHome(*data);
   });
   if (fatal != nullptr) throw Error("PHYSICS", std::string("the model's home position fails: ") + fatal);
+  home_.resize(state_size_);
+  mj_getState(model_.get(), data.get(), home_.data(), static_cast<int>(state_spec_));
   randomizer_ = std::make_unique<const Randomizer>(spec_.randomize, *model_, *data);
   for (int i = 0; i < pool_.threads(); ++i) {
     Worker worker;
@@ -176,7 +183,14 @@ void Batch::idle(std::size_t i) {
   buffers_.terminated[i] = buffers_.truncated[i] = buffers_.success[i] = 0;
   if (!buffers_.final_robustness.empty()) buffers_.final_robustness[i] = std::nan("");
   if (monitor_) std::ranges::fill(row(buffers_.violated, i, monitor_->guards()), std::uint8_t{0});
+  keepLast(i);
+}
+
+// What the automatic reset overwrites.
+void Batch::keepLast(std::size_t i) {
   std::copy_n(row(buffers_.observation, i, O_).data(), O_, row(buffers_.final_observation, i, O_).data());
+  const std::size_t P = buffers_.predicates.size() / B_;
+  std::copy_n(row(buffers_.predicates, i, P).data(), P, row(buffers_.final_predicates, i, P).data());
 }
 
 void Batch::stepOne(std::size_t i, Worker& worker) {
@@ -220,17 +234,24 @@ const char* Batch::simulate(std::size_t i, Worker& worker, std::span<const float
   const std::size_t parameters = randomizer_->parameters();
   if (parameters > 0) randomizer_->load(row(parameters_, i, parameters), *model);
   mj_setState(model, data, states_.data() + i * state_size_, static_cast<int>(state_spec_));
-  controller_.begin(*model, *data, action, row(commands_, i, controller_.commandLength()), worker.plan);
-  for (int k = 0; k < spec_.substeps; ++k) {
-    controller_.apply(*data, k, worker.plan);
-    mj_step(model, data);
-  }
-  if (const char* cause = warningText(*data)) return cause;
+  if (const char* cause = integrate(i, worker, action)) return cause;
   ++steps_[i];
   refresh(*model, *data);
   const char* cause = observe(i, worker, action);
   mj_getState(model, data, states_.data() + i * state_size_, static_cast<int>(state_spec_));
   return cause;
+}
+
+// One control step of what the worker's data holds.
+const char* Batch::integrate(std::size_t i, Worker& worker, std::span<const float> action) {
+  mjData* data = worker.data.get();
+  if (dynamics_) return dynamics_->step(action, *data) ? nullptr : "the positions diverged (NaN or huge qpos)";
+  controller_.begin(*worker.model, *data, action, row(commands_, i, controller_.commandLength()), worker.plan);
+  for (int k = 0; k < spec_.substeps; ++k) {
+    controller_.apply(*data, k, worker.plan);
+    mj_step(worker.model, data);
+  }
+  return warningText(*data);
 }
 
 // mj_step leaves what it derived one substep behind the positions: what the program reads is brought up to date.
@@ -281,6 +302,10 @@ const char* Batch::observe(std::size_t i, Worker& worker, std::span<const float>
       buffers_.robustness[2 * i + 1] = worker.sample.reading.upper;
     }
   }
+  if (!buffers_.predicates.empty()) {
+    const std::size_t P = monitor_->specificationPredicates();
+    std::copy_n(slot(worker.outputs, p.monitor).data(), P, row(buffers_.predicates, i, P).data());
+  }
   std::ranges::copy(slot(worker.outputs, p.signals), row(buffers_.signals, i, p.signals.length).begin());
   std::ranges::copy(slot(worker.outputs, p.expert), row(buffers_.expert, i, p.expert.length).begin());
   return nullptr;
@@ -319,7 +344,7 @@ void Batch::finish(std::size_t i, Worker& worker) {
   buffers_.terminated[i] = success || failure;
   buffers_.truncated[i] = !buffers_.terminated[i] && steps_[i] >= spec_.horizon;
   buffers_.steps[i] = steps_[i];
-  std::copy_n(row(buffers_.observation, i, O_).data(), O_, row(buffers_.final_observation, i, O_).data());
+  keepLast(i);
   if (!buffers_.terminated[i] && !buffers_.truncated[i]) return;
   if (spec_.auto_reset) {
     resetOne(i, worker, episodes_[i] + 1);
@@ -387,20 +412,7 @@ const char* Batch::startEpisode(std::size_t i, Worker& worker, std::uint32_t epi
     randomizer_->load(randomizer_->nominal(), *model);
     randomizer_->drawParameters(key, *model, *data);
   }
-  if (model->nkey > 0) {
-    mj_resetDataKeyframe(model, data, 0);
-    data->time = 0;
-  } else {
-    mj_resetData(model, data);
-  }
-  controller_.home(*model, *data);
-  randomizer_->drawPositions(key, *model, *data);
-  if (parameters > 0) randomizer_->store(*model, row(parameters_, i, parameters));
-  const auto command = row(commands_, i, controller_.commandLength());
-  controller_.hold(*data, command);
-  mj_forward(model, data);
-  if (const char* cause = warningText(*data)) return cause;
-
+  if (const char* cause = rest(key, i, worker)) return cause;
   episodes_[i] = buffers_.episode[i] = episode;
   steps_[i] = buffers_.steps[i] = held_[i] = 0;
   const std::size_t slots = static_cast<std::size_t>(spec_.latency_hi) + 1;
@@ -414,6 +426,32 @@ const char* Batch::startEpisode(std::size_t i, Worker& worker, std::uint32_t epi
   if (monitor_) monitor_->enter(i, worker.sample);
   mj_getState(model, data, states_.data() + i * state_size_, static_cast<int>(state_spec_));
   return cause;
+}
+
+// Puts the simulation where the episode starts, everything that the program reads up to date.
+const char* Batch::rest(const EpisodeKey& key, std::size_t i, Worker& worker) {
+  mjModel* model = worker.model;
+  mjData* data = worker.data.get();
+  if (dynamics_) {
+    mj_setState(model, data, home_.data(), static_cast<int>(state_spec_));
+  } else if (model->nkey > 0) {
+    mj_resetDataKeyframe(model, data, 0);
+    data->time = 0;
+  } else {
+    mj_resetData(model, data);
+  }
+  if (!dynamics_) controller_.home(*model, *data);
+  randomizer_->drawPositions(key, *model, *data);
+  if (const std::size_t parameters = randomizer_->parameters(); parameters > 0) {
+    randomizer_->store(*model, row(parameters_, i, parameters));
+  }
+  if (dynamics_) {
+    refresh(*model, *data);
+    return nullptr;
+  }
+  controller_.hold(*data, row(commands_, i, controller_.commandLength()));
+  mj_forward(model, data);
+  return warningText(*data);
 }
 
 EpisodeKey Batch::keyOf(std::size_t i, std::uint32_t episode) const {
@@ -449,6 +487,8 @@ void Batch::visitState(const Visit& visit) {
   bytes(monitor_->words());
   bytes(buffers_.robustness);
   bytes(buffers_.final_robustness);
+  bytes(buffers_.predicates);
+  bytes(buffers_.final_predicates);
   bytes(buffers_.violated);
 }
 
@@ -497,12 +537,7 @@ void Batch::readEnvironment(std::size_t environment, mjModel& model, mjData& dat
     randomizer_->load(std::span<const double>(parameters_).subspan(environment * parameters, parameters), model);
   }
   mj_setState(&model, &data, states_.data() + environment * state_size_, static_cast<int>(state_spec_));
-}
-
-std::size_t Batch::actionLength(const ControlSpec& control) {
-  const bool cartesian = control.mode == Mode::kEndEffectorDelta;
-  return (cartesian ? control.end_effector.axes.size() : control.arm.joints.size()) +
-         (control.gripper.in_action ? 1 : 0);
+  if (dynamics_) data.time = steps_[environment] * period_;
 }
 
 }  // namespace vernier::physics

@@ -12,6 +12,7 @@
 #include "core/pool.h"
 #include "expr/vm.h"
 #include "physics/control.h"
+#include "physics/dynamics.h"
 #include "physics/model.h"
 #include "physics/randomize.h"
 #include "physics/spec.h"
@@ -35,6 +36,8 @@ struct Buffers {
   std::span<double> expert;              // [B, expert]
   std::span<double> robustness;          // [B, 2]; empty without a specification, as the next one
   std::span<double> final_robustness;    // [B]
+  std::span<double> predicates;          // [B, P] of the specification; empty without one, as the next one
+  std::span<double> final_predicates;    // [B, P]
   std::span<std::uint8_t> violated;      // [B, guards]
 };
 
@@ -47,8 +50,6 @@ struct Fault {
 class Batch {
  public:
   Batch(const BatchSpec& spec, ModelPtr model, const Buffers& buffers);
-
-  static std::size_t actionLength(const ControlSpec& control);
 
   // A new episode in every environment. Error PHYSICS if one cannot start.
   void reset(std::uint32_t seed, std::uint32_t episode, std::uint32_t first_environment);
@@ -87,6 +88,8 @@ class Batch {
   void stepOne(std::size_t i, Worker& worker);
   const char* advance(std::size_t i, Worker& worker);
   const char* simulate(std::size_t i, Worker& worker, std::span<const float> action);
+  const char* integrate(std::size_t i, Worker& worker, std::span<const float> action);
+  const char* rest(const EpisodeKey& key, std::size_t i, Worker& worker);
   void finish(std::size_t i, Worker& worker);
   double judge(std::size_t i, Worker& worker, bool& success, bool& failure);
   void fault(std::size_t i, Worker& worker, std::uint32_t step, const char* cause);
@@ -97,6 +100,7 @@ class Batch {
   void refresh(const mjModel& model, mjData& data) const;
   void writeObservation(std::size_t i, std::span<const double> values);
   void idle(std::size_t i);
+  void keepLast(std::size_t i);
   std::span<const float> delayed(std::size_t i, std::span<const float> action);
   EpisodeKey keyOf(std::size_t i, std::uint32_t episode) const;
 
@@ -108,6 +112,7 @@ class Batch {
   ModelPtr model_;
   Buffers buffers_;
   Controller controller_;
+  std::optional<const Dynamics> dynamics_;
   std::unique_ptr<const Randomizer> randomizer_;
   expr::Program program_;
   std::optional<TaskMonitor> monitor_;
@@ -117,6 +122,7 @@ class Batch {
   unsigned state_spec_;
   std::vector<Worker> workers_;
   std::vector<Fault> faults_;
+  std::vector<double> home_;  // [state_size]; what an episode of an analytic model starts from
 
   // Per environment.
   std::vector<double> states_;      // [B, state_size]

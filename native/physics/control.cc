@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/error.h"
+#include "physics/dynamics.h"
 
 namespace vernier::physics {
 namespace {
@@ -88,7 +89,7 @@ Controller::Controller(const ControlSpec& spec, mjModel& model, int substeps)
   const bool cartesian = spec_.mode == Mode::kEndEffectorDelta;
   if (cartesian && end.site < 0) throw Error("PHYSICS", "end_effector_delta needs the end effector's site");
   for (int axis : end.axes) listed_[axis] = true;
-  action_length_ = (cartesian ? end.axes.size() : joints()) + (spec_.gripper.in_action ? 1 : 0);
+  action_length_ = actionLength(spec_);
   for (std::size_t i = 0; i < joints(); ++i) {
     const int id = spec_.arm.joints[i], actuator = spec_.arm.actuators[i];
     const int type = model.jnt_type[id];
@@ -106,6 +107,12 @@ Controller::Controller(const ControlSpec& spec, mjModel& model, int substeps)
   if (cartesian) buildChain(model);
   for (int actuator : spec_.gripper.actuators) gripper_controls_.push_back(model.actuator_ctrladr[actuator]);
   reparameterise(model);
+}
+
+std::size_t Controller::actionLength(const ControlSpec& spec) {
+  if (spec.dynamics) return Dynamics::actionLength(*spec.dynamics, spec.arm.joints.size());
+  const bool cartesian = spec.mode == Mode::kEndEffectorDelta;
+  return (cartesian ? spec.end_effector.axes.size() : spec.arm.joints.size()) + (spec.gripper.in_action ? 1 : 0);
 }
 
 void Controller::buildChain(const mjModel& model) {

@@ -27,6 +27,7 @@ class Controller {
   // Re-parameterises the arm's actuators in `model` for the mode. Error PHYSICS if they cannot do it.
   Controller(const ControlSpec& spec, mjModel& model, int substeps);
 
+  static std::size_t actionLength(const ControlSpec& spec);
   std::size_t actionLength() const { return action_length_; }
   // Arm joints, then the gripper's control value if there is one.
   std::size_t commandLength() const { return joints() + (spec_.gripper.actuators.empty() ? 0 : 1); }

@@ -43,8 +43,19 @@ struct EndEffectorSpec {
   double weights[6] = {1, 1, 1, 1, 1, 1};
 };
 
+// An analytic model in the place of mj_step; see physics/dynamics.h.
+struct DynamicsSpec {
+  enum class Kind { kLinear, kUnicycle, kQuadrotor } kind = Kind::kLinear;
+  std::vector<double> joint_speed;          // linear: of each arm joint at |a| = 1
+  double turn_rate = 1, acceleration = 1;   // unicycle
+  Range speed;                              // unicycle
+  double tilt = 0, yaw_rate = 0, thrust = 0;  // quadrotor: rad, rad/s, share of the weight, at |a| = 1
+  double response = 1, drag = 0;            // quadrotor: s, 1/s
+};
+
 struct ControlSpec {
   Mode mode = Mode::kJointPosition;
+  std::optional<DynamicsSpec> dynamics;  // where there is one it tells what an action is, and the mode is torque
   Goal goal = Goal::kAchieved;
   ArmSpec arm;
   GripperSpec gripper;
@@ -81,6 +92,7 @@ struct MonitorSpec {
   std::vector<std::uint32_t> observed;  // registers whose values are put behind the observation
   Reward reward = Reward::kNone;
   double weight = 0, clip = 1, discount = 1;
+  bool terminates = true;  // false: the specification is judged at the horizon only
   std::vector<Guard> guards;
 };
 

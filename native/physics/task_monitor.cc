@@ -74,7 +74,7 @@ Judgement TaskMonitor::judge(std::size_t i, const MonitorSample& sample, bool en
   out.robustness = std::nan("");
   if (!specification_) return out;
   const auto row = rowOf(i);
-  const bool decided = sample.reading.verdict != stl::Verdict::kOpen;
+  const bool decided = sample.reading.verdict != stl::Verdict::kOpen && (spec_.terminates || ends);
   if (decided || ends) {
     const auto state = row.subspan(specification_at_, specification_->stateWords());
     const stl::Ending ending = stl::finish(*specification_, sample.reading, state, scratch);

@@ -31,6 +31,7 @@ class TaskMonitor {
   bool hasSpecification() const { return specification_.has_value(); }
   std::size_t guards() const { return guards_.size(); }
   std::size_t predicates() const { return predicates_; }
+  std::size_t specificationPredicates() const { return specification_ ? specification_->predicates() : 0; }
   std::size_t scratchWords() const { return scratch_words_; }
 
   // An episode begins; its first sample follows, and then enter() with what that told.

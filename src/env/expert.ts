@@ -148,6 +148,8 @@ export class Expert {
         const [lo, hi] = limits.position ?? [-Math.PI, Math.PI];
         const aim = here[k]! + this.#expert.gain * difference;
         out[k] = clip((2 * (aim - lo)) / (hi - lo) - 1, 1);
+      } else if (control.dynamics?.kind === 'linear') {
+        out[k] = difference / (control.period * control.dynamics.speed[k]!);
       } else if (control.mode === 'joint_velocity') {
         out[k] = difference / (control.period * control.scale * (limits.velocity ?? 1));
       } else {
@@ -173,9 +175,10 @@ export class Expert {
 }
 
 function requireFit(task: ResolvedTask, expert: ResolvedExpert): void {
-  const { mode } = task.control;
-  if (mode === 'torque') {
-    throw new VernierError('SPEC', `${task.file}: way-points cannot drive the torque mode`, {
+  const { mode, dynamics } = task.control;
+  if (mode === 'torque' || (dynamics && dynamics.kind !== 'linear')) {
+    const what = dynamics ? `${dynamics.kind} dynamics` : 'the torque mode';
+    throw new VernierError('SPEC', `${task.file}: way-points cannot drive ${what}`, {
       hint: 'give the task another control mode, or demonstrations from a file',
     });
   }

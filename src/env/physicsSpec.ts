@@ -48,7 +48,8 @@ function controlSpec(task: ResolvedTask): ControlSpec {
   const { control, robot } = task;
   const { gripper } = robot;
   return {
-    mode: control.mode,
+    mode: control.mode === 'dynamics' ? 'torque' : control.mode,
+    dynamics: control.dynamics,
     goal: control.goal,
     arm: armSpec(task),
     gripper: gripper && {
@@ -66,6 +67,7 @@ function controlSpec(task: ResolvedTask): ControlSpec {
 function armSpec({ control, robot: { arm } }: ResolvedTask): ArmSpec {
   const scale = arm.limits.map((limits) => {
     if (control.mode === 'joint_velocity') return control.scale * (limits.velocity ?? 1);
+    if (control.mode === 'dynamics') return 0;
     if (control.mode === 'torque') return control.scale * (limits.effort ?? 1);
     return control.delta;
   });

@@ -22,6 +22,8 @@ export function allocateBuffers(spec: PhysicsSpec): BatchBuffers {
     expert: new Float64Array(B * expert.length),
     robustness: new Float64Array(2 * judged),
     finalRobustness: new Float64Array(judged).fill(Number.NaN),
+    predicates: new Float64Array(judged * (spec.monitor?.predicates ?? 0)),
+    finalPredicates: new Float64Array(judged * (spec.monitor?.predicates ?? 0)),
     violated: new Uint8Array(B * (spec.monitor?.guards.length ?? 0)),
   };
 }
@@ -47,6 +49,8 @@ export abstract class BufferedBatch implements BatchBuffers {
   readonly expert: Float64Array;
   readonly robustness: Float64Array;
   readonly finalRobustness: Float64Array;
+  readonly predicates: Float64Array;
+  readonly finalPredicates: Float64Array;
   readonly violated: Uint8Array;
 
   constructor(spec: PhysicsSpec, buffers: BatchBuffers) {
@@ -69,6 +73,8 @@ export abstract class BufferedBatch implements BatchBuffers {
     this.expert = buffers.expert;
     this.robustness = buffers.robustness;
     this.finalRobustness = buffers.finalRobustness;
+    this.predicates = buffers.predicates;
+    this.finalPredicates = buffers.finalPredicates;
     this.violated = buffers.violated;
   }
 }

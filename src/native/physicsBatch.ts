@@ -34,8 +34,8 @@ export interface EnvScene {
 
 /** The buffers of a batch of B environments; a call writes them in place and nothing is allocated per step.
  * @shape action [B,A] f32 in [-1,1]; observation, finalObservation [B,O] f32; reward [B] f32; terminated, truncated,
- * success, active [B] u8; episode, steps [B] u32; signals, expert [B,.], robustness [B,2], finalRobustness [B] f64;
- * violated [B,guards] u8 */
+ * success, active [B] u8; episode, steps [B] u32; signals, expert [B,.], robustness [B,2], finalRobustness [B], predicates,
+ * finalPredicates [B,P] f64; violated [B,guards] u8 */
 export interface BatchBuffers {
   readonly action: Float32Array;
   /** After a step: where the episode ended, the first observation of the next one. */
@@ -62,6 +62,11 @@ export interface BatchBuffers {
   readonly robustness: Float64Array;
   /** Robustness of the specification over the episode that ended in this step, else NaN. */
   readonly finalRobustness: Float64Array;
+  /** Robustness of each predicate of the specification at the last sample, in the order of its indices; where an
+   * episode ended, of the first sample of the next one. */
+  readonly predicates: Float64Array;
+  /** The same before the automatic reset; equal to `predicates` where the episode goes on. */
+  readonly finalPredicates: Float64Array;
   /** 1 where the step violated a guard; never of the next episode. */
   readonly violated: Uint8Array;
 }

@@ -59,8 +59,35 @@ export interface EndEffectorSpec {
   readonly weights: readonly number[];
 }
 
+/** An analytic model in the place of MuJoCo's step; the equations are in native/physics/dynamics.h. */
+export type DynamicsSpec =
+  | {
+      readonly kind: 'linear';
+      /** Of each arm joint at |a| = 1, m/s or rad/s. */
+      readonly speed: readonly number[];
+    }
+  | {
+      readonly kind: 'unicycle';
+      /** rad/s and m/s^2 at |a| = 1. */
+      readonly turnRate: number;
+      readonly acceleration: number;
+      readonly speed: Range;
+    }
+  | {
+      readonly kind: 'quadrotor';
+      /** Roll and pitch, rad, yaw rate, rad/s, and share of the weight by which the thrust changes at |a| = 1. */
+      readonly tilt: number;
+      readonly yawRate: number;
+      readonly thrust: number;
+      /** Time constants of attitude and drag, s and 1/s. */
+      readonly response: number;
+      readonly drag: number;
+    };
+
 export interface ControlSpec {
   readonly mode: ControlMode;
+  /** Where there is one it tells what an action is, and `mode` is `torque`: the joints hold nothing. */
+  readonly dynamics?: DynamicsSpec | undefined;
   /** A delta starts from where the arm is (`achieved`), or from the previous target (`commanded`). */
   readonly goal: 'achieved' | 'commanded';
   readonly arm: ArmSpec;
@@ -113,6 +140,10 @@ export interface MonitorSpec {
     readonly discount: number;
   };
   readonly guards: readonly { readonly code: Float64Array; readonly terminates: boolean }[];
+  /** Predicates of the specification: the first of the program's group `monitor`. */
+  readonly predicates: number;
+  /** false: the specification is judged at the horizon only, however early its verdict is known. */
+  readonly terminates: boolean;
 }
 
 export interface PhysicsSpec {
@@ -144,8 +175,18 @@ export function observationLength(spec: PhysicsSpec): number {
   return spec.program.groups.observation.length + (spec.monitor?.observed.length ?? 0);
 }
 
+/** Names of a model's action entries; those of `linear` are the arm's joints. */
+export const dynamicsActions = {
+  unicycle: ['turn', 'accelerate'],
+  quadrotor: ['roll', 'pitch', 'yaw_rate', 'thrust'],
+} as const;
+
 /** Entries of an action. */
 export function actionLength(control: ControlSpec): number {
+  const { dynamics } = control;
+  if (dynamics) {
+    return dynamics.kind === 'linear' ? control.arm.joints.length : dynamicsActions[dynamics.kind].length;
+  }
   const arm =
     control.mode === 'end_effector_delta'
       ? (control.endEffector?.axes.length ?? 0)

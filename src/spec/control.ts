@@ -1,11 +1,13 @@
 import type { ModelNames } from '#core/model';
+import { dynamicsActions } from '#native/physicsSpec';
 import type { ConfigFile, Path } from '#spec/configFile';
+import { resolveDynamics } from '#spec/dynamics';
 import type { ResolvedControl, ResolvedRobot } from '#spec/resolved';
 import type { RobotFile } from '#spec/robot';
-import type { ControlSpec } from '#spec/robotSchema';
+import type { ControlMode, ControlSpec } from '#spec/robotSchema';
 import type { TaskSpec } from '#spec/taskSchema';
 
-const defaults: Omit<ResolvedControl, 'timestep' | 'substeps'> = {
+const defaults: Omit<ResolvedControl, 'timestep' | 'substeps' | 'dynamics' | 'mode'> & { mode: ControlMode } = {
   mode: 'joint_position',
   goal: 'achieved',
   axes: ['x', 'y', 'z', 'roll', 'pitch', 'yaw'],
@@ -28,6 +30,7 @@ export function resolveControl(
   names: ModelNames,
 ): ResolvedControl {
   const given: ControlSpec = { ...robot.spec.control, ...task.control };
+  const dynamics = resolveDynamics(task, taskFile, robot, robotFile, names);
   const merged = overlay({ ...defaults, timestep: names.timestep }, given);
   const fail = (key: keyof ControlSpec, message: string): never => {
     const path: Path = ['control', key];
@@ -40,7 +43,8 @@ export function resolveControl(
   if (merged.gripper && !robot.gripper) fail('gripper', 'expected `gripper` in the robot file');
   const repeated = merged.axes.find((axis, i) => merged.axes.indexOf(axis) !== i);
   if (repeated) fail('axes', `expected different axes, received ${repeated} twice`);
-  requireLimits(merged.mode, robot, fail);
+  if (!dynamics) requireLimits(merged.mode, robot, fail);
+  if (dynamics && merged.gripper) fail('gripper', 'expected false with `dynamics`, which leaves the gripper at rest');
   const ratio = merged.period / merged.timestep;
   const substeps = Math.round(ratio);
   if (substeps < 1 || Math.abs(ratio - substeps) > 1e-6 * ratio) {
@@ -49,7 +53,7 @@ export function resolveControl(
       `expected a whole number of time steps of ${merged.timestep} s, received ${merged.period} s`,
     );
   }
-  return { ...merged, substeps };
+  return { ...merged, ...(dynamics ? { mode: 'dynamics' } : {}), dynamics, substeps };
 }
 
 /** `given` over `base`, where a key that is there but undefined counts as absent. */
@@ -60,7 +64,7 @@ function overlay<T extends object>(base: T, given: { readonly [K in keyof T]?: T
 
 /** Modes that scale by a limit need it of every joint. */
 function requireLimits(
-  mode: ResolvedControl['mode'],
+  mode: ControlMode,
   robot: ResolvedRobot,
   fail: (key: keyof ControlSpec, message: string) => never,
 ): void {
@@ -76,6 +80,8 @@ function requireLimits(
 
 /** Names of the action's entries, in order. */
 export function actionNames(control: ResolvedControl, robot: ResolvedRobot): string[] {
+  const { dynamics } = control;
+  if (dynamics && dynamics.kind !== 'linear') return [...dynamicsActions[dynamics.kind]];
   const arm = control.mode === 'end_effector_delta' ? control.axes : robot.arm.names;
   return control.gripper ? [...arm, 'gripper'] : [...arm];
 }

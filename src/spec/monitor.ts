@@ -60,6 +60,8 @@ export function resolveMonitors(
       code: specification?.program.code,
       observed: options.observe ? (specification?.program.observed ?? []) : [],
       reward: { ...reward, discount: spec.residual.gamma },
+      predicates: specification?.parts.reduce((sum, { predicates }) => sum + predicates.length, 0) ?? 0,
+      terminates: options.terminate ?? true,
       guards: guards.map(({ program, terminates }) => ({ code: program.code, terminates })),
     },
   };

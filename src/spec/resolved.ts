@@ -1,6 +1,6 @@
 import type { ModelNames, ModelSource } from '#core/model';
 import type { Program, Slot } from '#expr/program';
-import type { RandomizationSpec, Range } from '#native/physicsSpec';
+import type { DynamicsSpec, RandomizationSpec, Range } from '#native/physicsSpec';
 import type { ResolvedMonitors } from '#spec/monitor';
 import type { ControlAxis, ControlMode, RobotSpec } from '#spec/robotSchema';
 import type { TaskSpec } from '#spec/taskSchema';
@@ -50,7 +50,9 @@ export interface ResolvedRobot {
 }
 
 export interface ResolvedControl {
-  readonly mode: ControlMode;
+  /** `dynamics` where there is such a model: it tells what an action is. */
+  readonly mode: ControlMode | 'dynamics';
+  readonly dynamics: DynamicsSpec | undefined;
   readonly goal: 'achieved' | 'commanded';
   readonly axes: readonly ControlAxis[];
   readonly translation: number;

@@ -71,6 +71,37 @@ export const jointLimitsSchema = z.strictObject({
   effort: positive.optional().meta({ description: 'N m or N.' }),
 });
 
+export const dynamicsSchema = z
+  .discriminatedUnion('kind', [
+    z.strictObject({
+      kind: z.literal('linear'),
+      speed: positive.optional().meta({
+        description: 'm/s or rad/s of every joint at |a| = 1. Default: limits.<joint>.velocity.',
+      }),
+    }),
+    z.strictObject({
+      kind: z.literal('unicycle'),
+      turn_rate: positive.default(1).meta({ description: 'rad/s at |a| = 1.' }),
+      acceleration: positive.default(1).meta({ description: 'm/s^2 at |a| = 1.' }),
+      speed: range.default([-0.01, 2]).meta({ description: '[lo, hi], m/s, along the heading.' }),
+    }),
+    z.strictObject({
+      kind: z.literal('quadrotor'),
+      tilt: positive.max(1.5).default(0.5).meta({ description: 'Roll and pitch asked for at |a| = 1, rad.' }),
+      yaw_rate: positive.default(1).meta({ description: 'rad/s at |a| = 1.' }),
+      thrust: positive
+        .max(1)
+        .default(0.5)
+        .meta({ description: 'Thrust is (1 + a * this) times the weight.' }),
+      response: positive.default(0.15).meta({ description: 'Time constant of roll and pitch, s.' }),
+      drag: z.number().nonnegative().default(0.5).meta({ description: 'Deceleration by speed, 1/s.' }),
+    }),
+  ])
+  .meta({
+    description:
+      "An analytic model in the place of MuJoCo's step; it tells what an action is. linear: each arm joint moves at a * speed. unicycle: joints [x, y, yaw], action [turn, accelerate]. quadrotor: joints [x, y, z, yaw, pitch, roll], action [roll, pitch, yaw_rate, thrust].",
+  });
+
 export const rosSchema = z.strictObject({
   joint_names: names.optional().meta({
     description: 'ROS names of the arm joints, in the order of arm.joints. Default: the same names.',
@@ -126,12 +157,14 @@ export const robotSchema = z
       .meta({ description: 'Site of the tool centre point: `ee` in expressions.' }),
     limits: z.record(name, jointLimitsSchema).default({}).meta({ description: 'Per joint of the arm.' }),
     control: controlSchema.prefault({}),
+    dynamics: dynamicsSchema.optional(),
     ros: rosSchema.prefault({}),
   })
   .meta({ title: 'Vernier robot file' });
 
 /** A robot file as read, defaults filled in. */
 export type RobotSpec = z.output<typeof robotSchema>;
+export type DynamicsFileSpec = z.output<typeof dynamicsSchema>;
 export type ControlSpec = z.output<typeof controlSchema>;
 export type ControlMode = (typeof controlModes)[number];
 export type ControlAxis = (typeof controlAxes)[number];

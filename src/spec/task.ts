@@ -7,6 +7,7 @@ import type { Program } from '#expr/program';
 import { modelNames } from '#native/modelNames';
 import { ConfigFile, type Path } from '#spec/configFile';
 import { actionNames, resolveControl } from '#spec/control';
+import { requireAnalytic } from '#spec/dynamics';
 import { resolveExpert } from '#spec/expert';
 import { expandResidual } from '#spec/learningSchema';
 import { type Collection, find, robots, scenes, tasks } from '#spec/lookup';
@@ -46,6 +47,7 @@ export async function loadTask(
   const randomize = resolveRandomize(spec, config, robot, names);
   const compiler = new ExpressionCompiler(names, robotNames(robot, entries.length));
   const { program, expert, monitors } = compileTask(spec, config, compiler, control, robot);
+  if (control.dynamics) requireAnalytic(program, randomize, config);
   return {
     name: spec.name,
     file,
@@ -68,7 +70,8 @@ export async function loadTask(
   };
 }
 
-function findTask(path: string): string {
+/** The task file that a path or a name means. @throws IO */
+export function findTask(path: string): string {
   const found = find(tasks, path, process.cwd());
   if ('path' in found) return resolve(found.path);
   throw new VernierError('IO', found.problem);
@@ -193,12 +196,12 @@ function hashTask(
   control: ResolvedControl,
   model: ModelSource,
 ): string {
-  const { horizon, randomize, signals, observation, success, success_hold, failure, reward, guard } = spec;
+  const { horizon, dynamics = robot.spec.dynamics, randomize, signals, observation, success, success_hold, failure, reward, guard } = spec;
   const formulas = spec.spec === undefined && guard.length === 0 ? {} : { spec: spec.spec, guard };
   const { arm, gripper, end_effector, base, limits } = robot.spec;
   const content = {
     task: { horizon, randomize, signals, observation, success, success_hold, failure, reward, ...formulas },
-    robot: { arm, gripper, end_effector, base, limits },
+    robot: { arm, gripper, end_effector, base, limits, dynamics },
     control,
     model: model.hash,
   };

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { baseSchema, demosSchema, evaluationSchema, residualSchema } from '#spec/learningSchema';
-import { controlSchema } from '#spec/robotSchema';
+import { controlSchema, dynamicsSchema } from '#spec/robotSchema';
 import { defaultSemantics } from '#stl/formula';
 
 /** The task file. Expressions are strings (or bare numbers); #expr compiles them against the model. */
@@ -136,6 +136,10 @@ const specificationSchema = z
         .enum(['vacuous', 'pessimistic', 'undefined'])
         .default(defaultSemantics.end)
         .meta({ description: 'What windows ask of samples behind the end of the episode.' }),
+      terminate: z.boolean().default(true).meta({
+        description:
+          'false: an early verdict does not end the episode; it is judged at its horizon, by all of it.',
+      }),
       observe: z.boolean().default(false).meta({
         description: 'Puts what the monitor keeps behind the observation, so that the problem is Markov.',
       }),
@@ -179,6 +183,7 @@ export const taskSchema = z
     }),
     horizon: count.meta({ description: 'Control steps after which an episode is truncated.' }),
     control: controlSchema.prefault({}).meta({ description: "Replaces the robot's defaults key by key." }),
+    dynamics: dynamicsSchema.optional().meta({ description: "Replaces the robot's." }),
     randomize: z.array(randomizeSchema).default([]),
     signals: z
       .record(name, expression)

@@ -73,7 +73,7 @@ export class TaskMonitor implements TaskMonitorTwin {
     const specification = this.#specification;
     if (!specification) return open;
     const row = this.#row(i);
-    const { verdict } = this.reading;
+    const verdict = this.#spec.terminates || ends ? this.reading.verdict : -1;
     let out = open;
     if (verdict !== -1 || ends) {
       const at = 1 + this.guards;

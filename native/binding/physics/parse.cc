@@ -151,6 +151,33 @@ EndEffectorSpec parseEndEffector(const Field& field, const mjModel& model) {
   return end;
 }
 
+DynamicsSpec parseDynamics(const Field& field, std::size_t joints) {
+  using Kind = DynamicsSpec::Kind;
+  DynamicsSpec out;
+  const std::string kind = field["kind"].text();
+  if (kind == "linear") {
+    out.kind = Kind::kLinear;
+    out.joint_speed = field["speed"].numbers();
+    requireLength(field["speed"], out.joint_speed.size(), joints);
+  } else if (kind == "unicycle") {
+    out.kind = Kind::kUnicycle;
+    out.turn_rate = field["turnRate"].finite();
+    out.acceleration = field["acceleration"].finite();
+    out.speed = field["speed"].range();
+  } else if (kind == "quadrotor") {
+    out.kind = Kind::kQuadrotor;
+    out.tilt = field["tilt"].finite();
+    out.yaw_rate = field["yawRate"].finite();
+    out.thrust = field["thrust"].finite();
+    out.response = field["response"].finite();
+    out.drag = field["drag"].finite();
+    if (out.response <= 0) fail(field["response"].path(), "a positive number");
+  } else {
+    fail(field["kind"].path(), "linear, unicycle or quadrotor, got " + kind);
+  }
+  return out;
+}
+
 ControlSpec parseControl(const Field& field, const mjModel& model) {
   ControlSpec control;
   control.mode = parseMode(field["mode"]);
@@ -158,6 +185,7 @@ ControlSpec parseControl(const Field& field, const mjModel& model) {
   if (goal != "achieved" && goal != "commanded") fail(field["goal"].path(), "achieved or commanded");
   control.goal = goal == "achieved" ? Goal::kAchieved : Goal::kCommanded;
   control.arm = parseArm(field["arm"], model);
+  if (field["dynamics"].present()) control.dynamics = parseDynamics(field["dynamics"], control.arm.joints.size());
   if (field["gripper"].present()) control.gripper = parseGripper(field["gripper"], model);
   if (field["endEffector"].present()) control.end_effector = parseEndEffector(field["endEffector"], model);
   return control;
@@ -248,6 +276,7 @@ MonitorSpec parseMonitor(const Field& field) {
   out.clip = reward["clip"].finite();
   out.discount = reward["discount"].finite();
   if (out.clip <= 0) fail(reward["clip"].path(), "a positive number");
+  out.terminates = field["terminates"].boolean();
   for (const Field& guard : field["guards"].items()) {
     out.guards.push_back({parseCode(guard["code"]), guard["terminates"].boolean()});
   }
@@ -324,6 +353,8 @@ Buffers parseBuffers(const Napi::Object& object) {
   out.expert = typed<double>(object, "expert", napi_float64_array);
   out.robustness = typed<double>(object, "robustness", napi_float64_array);
   out.final_robustness = typed<double>(object, "finalRobustness", napi_float64_array);
+  out.predicates = typed<double>(object, "predicates", napi_float64_array);
+  out.final_predicates = typed<double>(object, "finalPredicates", napi_float64_array);
   out.violated = typed<std::uint8_t>(object, "violated", napi_uint8_array);
   return out;
 }

@@ -4,6 +4,7 @@ import { allocateBuffers, BufferedBatch } from '#native/buffers';
 import type { EnvFault, EnvScene, PhysicsBatch, ResetOptions } from '#native/physicsBatch';
 import type { PhysicsSpec, Slot } from '#native/physicsSpec';
 import { Controller } from '#native/wasm/control';
+import { Dynamics } from '#native/wasm/dynamics';
 import { loadMujoco } from '#native/wasm/module';
 import { LATENCY_STREAM, NOISE_STREAM, Randomizer } from '#native/wasm/randomize';
 import { Simulation } from '#native/wasm/simulation';
@@ -74,6 +75,7 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
   readonly #program: P;
   readonly #monitor: TaskMonitorTwin | undefined;
   readonly #controller: Controller;
+  readonly #dynamics: Dynamics | undefined;
   readonly #randomizer: Randomizer;
   readonly #outputs: Float64Array;
   readonly #period: number;
@@ -107,6 +109,8 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
     this.#sim = sim;
     this.#evaluator = evaluator;
     this.#controller = new Controller(spec.control, sim, spec.substeps);
+    const { dynamics, arm } = spec.control;
+    this.#dynamics = dynamics && new Dynamics(dynamics, arm, sim, spec.substeps);
     this.#program = evaluator.decode(spec.program.code, sim);
     this.#outputs = new Float64Array(spec.program.outputs);
     this.#period = spec.substeps * sim.model.opt.timestep;
@@ -283,21 +287,30 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
 
   #simulate(i: number, action: Float32Array): string | undefined {
     const sim = this.#sim;
-    const { mujoco, model, data } = sim;
     this.#load(i);
-    this.#controller.begin(action, this.#command(i));
-    for (let k = 0; k < this.#spec.substeps; k++) {
-      this.#controller.apply(k);
-      mujoco.mj_step(model, data);
-      sim.refresh();
-    }
-    const warning = sim.warning();
-    if (warning !== undefined) return warning;
+    const problem = this.#integrate(i, action);
+    if (problem !== undefined) return problem;
     this.#steps[i]!++;
     this.#refresh();
     const cause = this.#observe(i, action);
     this.#save(i);
     return cause;
+  }
+
+  /** One control step of what the simulation holds. */
+  #integrate(i: number, action: Float32Array): string | undefined {
+    const sim = this.#sim;
+    if (this.#dynamics) {
+      sim.data.time += this.#period;
+      return this.#dynamics.step(action) ? undefined : 'the positions diverged (NaN or huge qpos)';
+    }
+    this.#controller.begin(action, this.#command(i));
+    for (let k = 0; k < this.#spec.substeps; k++) {
+      this.#controller.apply(k);
+      sim.mujoco.mj_step(sim.model, sim.data);
+      sim.refresh();
+    }
+    return sim.warning();
   }
 
   #refresh(): void {
@@ -351,6 +364,8 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
     if (problem === undefined && monitor.hasSpecification) {
       this.robustness[2 * i] = monitor.reading.lower;
       this.robustness[2 * i + 1] = monitor.reading.upper;
+      const P = this.#spec.monitor!.predicates;
+      this.predicates.set(this.#part(group).subarray(0, P), i * P);
     }
     return problem;
   }
@@ -389,7 +404,7 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
     this.terminated[i] = succeeded || failed ? 1 : 0;
     this.truncated[i] = this.terminated[i] === 0 && this.#steps[i]! >= this.#spec.horizon ? 1 : 0;
     this.steps[i] = this.#steps[i]!;
-    this.#keepObservation(i);
+    this.#keepLast(i);
     if (this.terminated[i] === 1 || this.truncated[i] === 1) this.#end(i);
   }
 
@@ -419,12 +434,14 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
     const guards = this.#monitor?.guards ?? 0;
     this.violated.fill(0, i * guards, (i + 1) * guards);
     if (this.#monitor?.hasSpecification) this.finalRobustness[i] = Number.NaN;
-    this.#keepObservation(i);
+    this.#keepLast(i);
   }
 
-  #keepObservation(i: number): void {
+  #keepLast(i: number): void {
     const { O } = this;
     this.finalObservation.set(this.observation.subarray(i * O, (i + 1) * O), i * O);
+    const P = this.predicates.length / this.B;
+    this.finalPredicates.set(this.predicates.subarray(i * P, (i + 1) * P), i * P);
   }
 
   #reset(i: number, episode: number): void {
@@ -572,6 +589,8 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
       this.#monitor?.words ?? new Float64Array(),
       this.robustness,
       this.finalRobustness,
+      this.predicates,
+      this.finalPredicates,
       this.violated,
     ];
   }
