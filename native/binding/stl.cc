@@ -9,13 +9,15 @@ namespace vernier {
 namespace {
 
 template <class T>
-std::span<T> typedArray(const Napi::Value& value, napi_typedarray_type type, const char* name) {
-  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != type) {
+std::span<T> typedArray(const Napi::Value& value, napi_typedarray_type wanted, const char* name) {
+  napi_typedarray_type type{};
+  std::size_t length = 0;
+  void* data = nullptr;
+  const napi_status status = napi_get_typedarray_info(value.Env(), value, &type, &length, &data, nullptr, nullptr);
+  if (status != napi_ok || type != wanted) {
     throw Error("USAGE", std::string(name) + ": expected a typed array of the right kind");
   }
-  const auto array = value.As<Napi::TypedArray>();
-  auto* bytes = static_cast<std::uint8_t*>(array.ArrayBuffer().Data()) + array.ByteOffset();
-  return {reinterpret_cast<T*>(bytes), array.ElementLength()};
+  return {static_cast<T*>(data), length};
 }
 
 class StlMonitor : public Napi::ObjectWrap<StlMonitor> {
@@ -23,7 +25,8 @@ class StlMonitor : public Napi::ObjectWrap<StlMonitor> {
   static Napi::Function define(Napi::Env env) {
     return DefineClass(env, "StlMonitor",
                        {
-                           InstanceMethod("feed", &StlMonitor::feed),
+                           InstanceMethod("bind", &StlMonitor::bind),
+                           InstanceMethod<&StlMonitor::feed>("feed"),
                            InstanceMethod("reset", &StlMonitor::reset),
                            InstanceMethod("finish", &StlMonitor::finish),
                            InstanceMethod("close", &StlMonitor::close),
@@ -54,11 +57,13 @@ class StlMonitor : public Napi::ObjectWrap<StlMonitor> {
     return *batch_;
   }
 
-  // (samples [T,B,P], value | null, lower | null, upper | null: Float64Array [T,B], verdict | null: Int8Array [T,B])
-  Napi::Value feed(const Napi::CallbackInfo& info) {
+  // (samples [T,B,P], value | null, lower | null, upper | null: Float64Array [T,B], verdict | null: Int8Array [T,B]):
+  // what feed() reads and writes from now on. Kept from being collected; that they keep their length is up to the
+  // caller.
+  Napi::Value bind(const Napi::CallbackInfo& info) {
     return guard(info.Env(), [&]() -> Napi::Value {
       stl::MonitorBatch& batch = ready();
-      if (info.Length() < 5) throw Error("USAGE", "feed: expected (samples, value, lower, upper, verdict)");
+      if (info.Length() < 5) throw Error("USAGE", "bind: expected (samples, value, lower, upper, verdict)");
       const auto samples = typedArray<const double>(info[0], napi_float64_array, "samples");
       const std::size_t row = batch.traces() * batch.program().predicates();
       if (row == 0 || samples.size() % row != 0) throw Error("SHAPE", "samples: expected whole samples of every trace");
@@ -68,8 +73,20 @@ class StlMonitor : public Napi::ObjectWrap<StlMonitor> {
       out.lower = output<double>(info[2], napi_float64_array, readings, "lower");
       out.upper = output<double>(info[3], napi_float64_array, readings, "upper");
       out.verdict = output<std::int8_t>(info[4], napi_int8_array, readings, "verdict");
-      batch.feed(samples, out);
+      auto kept = Napi::Array::New(info.Env(), 5);
+      for (std::uint32_t i = 0; i < 5; ++i) kept.Set(i, info[i]);
+      kept_ = Napi::Persistent(kept.As<Napi::Object>());
+      samples_ = samples;
+      out_ = out;
       return info.Env().Undefined();
+    });
+  }
+
+  // ()
+  Napi::Value feed(const Napi::CallbackInfo& info) {
+    return guard(info.Env(), [&]() -> Napi::Value {
+      ready().feed(samples_, out_);
+      return {};
     });
   }
 
@@ -105,10 +122,14 @@ class StlMonitor : public Napi::ObjectWrap<StlMonitor> {
 
   Napi::Value close(const Napi::CallbackInfo& info) {
     batch_.reset();
+    kept_.Reset();
     return info.Env().Undefined();
   }
 
   std::unique_ptr<stl::MonitorBatch> batch_;
+  Napi::ObjectReference kept_;
+  std::span<const double> samples_;
+  stl::Readings out_;
 };
 
 }  // namespace

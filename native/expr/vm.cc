@@ -280,6 +280,12 @@ void run(const Instruction& in, const Frame& frame, double* r) {
 
 }  // namespace
 
+int frameBody(const Instruction& in, const mjModel& model) {
+  const bool reads = in.op == Op::kFramePosition || in.op == Op::kFrameQuaternion || in.op == Op::kFrameVelocity ||
+                     in.op == Op::kFrameAngularVelocity;
+  return reads ? frameBody(model, in.a, in.b) : -1;
+}
+
 void evaluate(const Program& program, const Frame& frame, std::span<double> registers, std::span<double> out) {
   if (registers.size() < program.registers() || out.size() != program.outputs() ||
       frame.action.size() < program.actionLength() || frame.command.size() < program.commandLength()) {

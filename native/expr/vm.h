@@ -19,6 +19,9 @@ struct Frame {
   std::span<const double> command;  // joint command in effect, one per arm joint, then the gripper's control value
 };
 
+// The body of the frame that an instruction reads, -1 where it reads none.
+int frameBody(const Instruction& in, const mjModel& model);
+
 // Allocates nothing. `registers` is scratch of at least program.registers(), `out` has program.outputs() entries.
 // Error SHAPE when a span is too short.
 void evaluate(const Program& program, const Frame& frame, std::span<double> registers, std::span<double> out);

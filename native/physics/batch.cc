@@ -2,42 +2,17 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <iterator>
 #include <utility>
 
 #include "core/error.h"
 #include "core/philox.h"
+#include "physics/rows.h"
 
 namespace vernier::physics {
 namespace {
 
-constexpr std::uint64_t kStateMagic = 0x3130485059524556;  // "VERYPH01"
 constexpr std::size_t kTasksPerThread = 16;
-constexpr int kResetTries = 4;
-
-template <class T>
-std::span<T> row(std::span<T> all, std::size_t i, std::size_t width) {
-  return all.subspan(i * width, width);
-}
-template <class T>
-std::span<T> row(std::vector<T>& all, std::size_t i, std::size_t width) {
-  return std::span<T>(all).subspan(i * width, width);
-}
-std::span<const double> slot(const std::vector<double>& outputs, const Slot& where) {
-  return std::span<const double>(outputs).subspan(where.offset, where.length);
-}
-
-const char* warningText(const mjData& data) {
-  if (data.warning[mjWARN_BADQPOS].number) return "the positions diverged (NaN or huge qpos)";
-  if (data.warning[mjWARN_BADQVEL].number) return "the velocities diverged (NaN or huge qvel)";
-  if (data.warning[mjWARN_BADQACC].number) return "the accelerations diverged (NaN or huge qacc)";
-  if (data.warning[mjWARN_BADCTRL].number) return "a control is not finite";
-  if (data.warning[mjWARN_INERTIA].number) return "the inertia matrix is singular";
-  if (data.warning[mjWARN_CONTACTFULL].number) return "too many contacts for the model's memory";
-  if (data.warning[mjWARN_CNSTRFULL].number) return "too many constraints for the model's memory";
-  return nullptr;
-}
 
 template <class T>
 void requireSize(std::span<T> buffer, std::size_t size, const char* name) {
@@ -50,6 +25,14 @@ void requireSize(std::span<T> buffer, std::size_t size, const char* name) {
 ModelPtr prepared(ModelPtr model, double timestep) {
   if (timestep > 0) model->opt.timestep = timestep;
   return model;
+}
+
+// Whether no frame that the program reads can move.
+bool readsStaticFramesOnly(const expr::Program& program, const mjModel& model) {
+  return std::ranges::all_of(program.instructions(), [&model](const expr::Instruction& in) {
+    const int body = expr::frameBody(in, model);
+    return body < 0 || (model.body_weldid[body] == 0 && model.body_mocapid[body] < 0);
+  });
 }
 
 }  // namespace
@@ -128,11 +111,13 @@ void Batch::buildWorkers() {
   home_.resize(state_size_);
   mj_getState(model_.get(), data.get(), home_.data(), static_cast<int>(state_spec_));
   randomizer_ = std::make_unique<const Randomizer>(spec_.randomize, *model_, *data);
+  frames_rest_ = dynamics_ && randomizer_->parameters() == 0 && readsStaticFramesOnly(program_, *model_);
   for (int i = 0; i < pool_.threads(); ++i) {
     Worker worker;
     if (randomizer_->parameters() > 0) worker.own_model = copyModel(*model_);
     worker.model = worker.own_model ? worker.own_model.get() : model_.get();
     worker.data = makeData(*model_);
+    if (frames_rest_) trapped([&] { derive(*worker.model, *worker.data); });
     worker.plan = controller_.plan();
     worker.registers.resize(program_.registers());
     worker.outputs.resize(program_.outputs());
@@ -176,21 +161,6 @@ void Batch::reset(std::uint32_t seed, std::uint32_t episode, std::uint32_t first
 
 void Batch::step() {
   forEach([&](std::size_t i, Worker& worker) { stepOne(i, worker); });
-}
-
-void Batch::idle(std::size_t i) {
-  buffers_.reward[i] = 0;
-  buffers_.terminated[i] = buffers_.truncated[i] = buffers_.success[i] = 0;
-  if (!buffers_.final_robustness.empty()) buffers_.final_robustness[i] = std::nan("");
-  if (monitor_) std::ranges::fill(row(buffers_.violated, i, monitor_->guards()), std::uint8_t{0});
-  keepLast(i);
-}
-
-// What the automatic reset overwrites.
-void Batch::keepLast(std::size_t i) {
-  std::copy_n(row(buffers_.observation, i, O_).data(), O_, row(buffers_.final_observation, i, O_).data());
-  const std::size_t P = buffers_.predicates.size() / B_;
-  std::copy_n(row(buffers_.predicates, i, P).data(), P, row(buffers_.final_predicates, i, P).data());
 }
 
 void Batch::stepOne(std::size_t i, Worker& worker) {
@@ -254,9 +224,13 @@ const char* Batch::integrate(std::size_t i, Worker& worker, std::span<const floa
   return warningText(*data);
 }
 
+void Batch::refresh(const mjModel& model, mjData& data) const {
+  if (!frames_rest_) derive(model, data);
+}
+
 // mj_step leaves what it derived one substep behind the positions: what the program reads is brought up to date.
 // Contacts, contact forces, actuator forces and the sensors of accelerations stay those of the last substep.
-void Batch::refresh(const mjModel& model, mjData& data) const {
+void Batch::derive(const mjModel& model, mjData& data) const {
   const unsigned needs = program_.needs();
   if (needs & (expr::kNeedsPosition | expr::kNeedsVelocity | expr::kNeedsSensor)) mj_kinematics(&model, &data);
   if (needs & (expr::kNeedsVelocity | expr::kNeedsSensor)) {
@@ -324,220 +298,8 @@ void Batch::writeObservation(std::size_t i, std::span<const double> values) {
   }
 }
 
-// Reward and the end of the episode, after a step that went well.
-void Batch::finish(std::size_t i, Worker& worker) {
-  const ProgramSpec& p = spec_.program;
-  const auto condition = slot(worker.outputs, p.success);
-  const bool now = !condition.empty() && condition[0] != 0;
-  held_[i] = now ? held_[i] + 1 : 0;
-  bool success = held_[i] >= spec_.success_hold;
-  const auto failures = slot(worker.outputs, p.failure);
-  bool failure = !success && !failures.empty() && failures[0] != 0;
-  const double judged = judge(i, worker, success, failure);
-  double reward = success ? 1 : 0;
-  if (p.reward.length > 0) {
-    reward = 0;
-    for (double term : slot(worker.outputs, p.reward)) reward += term;
-  }
-  buffers_.reward[i] = static_cast<float>(reward + judged);
-  buffers_.success[i] = success;
-  buffers_.terminated[i] = success || failure;
-  buffers_.truncated[i] = !buffers_.terminated[i] && steps_[i] >= spec_.horizon;
-  buffers_.steps[i] = steps_[i];
-  keepLast(i);
-  if (!buffers_.terminated[i] && !buffers_.truncated[i]) return;
-  if (spec_.auto_reset) {
-    resetOne(i, worker, episodes_[i] + 1);
-  } else {
-    finished_[i] = 1;
-  }
-}
-
-// What the formulas make of the step: success and failure, and what they add to the reward.
-double Batch::judge(std::size_t i, Worker& worker, bool& success, bool& failure) {
-  if (!monitor_) return 0;
-  const auto violated = row(buffers_.violated, i, monitor_->guards());
-  const MonitorSample& sample = worker.sample;
-  for (std::size_t g = 0; g < violated.size(); ++g) violated[g] = monitor_->violated(i, g);
-  const bool terminates = failure || sample.must_stop;
-  const bool ends = terminates || steps_[i] >= spec_.horizon;
-  const Judgement judgement = monitor_->judge(i, sample, ends, terminates, worker.monitor_scratch);
-  if (sample.must_stop) {
-    success = false;
-    failure = true;
-  } else if (monitor_->hasSpecification()) {
-    success = !failure && judgement.succeeds;
-    failure = failure || judgement.fails;
-  }
-  if (monitor_->hasSpecification()) buffers_.final_robustness[i] = judgement.robustness;
-  return judgement.reward;
-}
-
-// Notes a fault and clears what it left in the worker's data: warnings, half a stack.
-void Batch::report(Worker& worker, Fault fault) {
-  worker.faults.push_back(std::move(fault));
-  trapped([&] { mj_resetData(worker.model, worker.data.get()); });
-}
-
-// The episode ends where it was before the step.
-void Batch::fault(std::size_t i, Worker& worker, std::uint32_t step, const char* cause) {
-  report(worker, {i, episodes_[i], step, cause});
-  idle(i);
-  buffers_.truncated[i] = 1;
-  if (spec_.auto_reset) {
-    resetOne(i, worker, episodes_[i] + 1);
-  } else {
-    finished_[i] = 1;
-  }
-}
-
-void Batch::resetOne(std::size_t i, Worker& worker, std::uint32_t episode) {
-  const char* cause = nullptr;
-  for (int attempt = 0; attempt < kResetTries; ++attempt) {
-    const std::uint32_t next = episode + static_cast<std::uint32_t>(attempt);
-    const char* fatal = trapped([&] { cause = startEpisode(i, worker, next); });
-    cause = fatal != nullptr ? fatal : cause;
-    if (cause == nullptr) return;
-    report(worker, {i, next, 0, cause});
-  }
-  worker.failure = "environment " + std::to_string(i) + " cannot start an episode: " + worker.faults.back().cause;
-}
-
-const char* Batch::startEpisode(std::size_t i, Worker& worker, std::uint32_t episode) {
-  mjModel* model = worker.model;
-  mjData* data = worker.data.get();
-  const EpisodeKey key = keyOf(i, episode);
-  const std::size_t parameters = randomizer_->parameters();
-  if (parameters > 0) {
-    randomizer_->load(randomizer_->nominal(), *model);
-    randomizer_->drawParameters(key, *model, *data);
-  }
-  if (const char* cause = rest(key, i, worker)) return cause;
-  episodes_[i] = buffers_.episode[i] = episode;
-  steps_[i] = buffers_.steps[i] = held_[i] = 0;
-  const std::size_t slots = static_cast<std::size_t>(spec_.latency_hi) + 1;
-  const auto ring = row(queue_, i, slots * A_);
-  for (std::size_t k = 0; k < slots; ++k) controller_.neutralAction(ring.subspan(k * A_, A_));
-  PhiloxStream stream(key.seed, kLatencyStream, key.environment, key.episode);
-  const int choices = spec_.latency_hi - spec_.latency_lo + 1;
-  latency_[i] = spec_.latency_lo + static_cast<int>(stream.uniform() * choices);
-  if (monitor_) monitor_->begin(i);
-  const char* cause = observe(i, worker, ring.subspan(0, A_));
-  if (monitor_) monitor_->enter(i, worker.sample);
-  mj_getState(model, data, states_.data() + i * state_size_, static_cast<int>(state_spec_));
-  return cause;
-}
-
-// Puts the simulation where the episode starts, everything that the program reads up to date.
-const char* Batch::rest(const EpisodeKey& key, std::size_t i, Worker& worker) {
-  mjModel* model = worker.model;
-  mjData* data = worker.data.get();
-  if (dynamics_) {
-    mj_setState(model, data, home_.data(), static_cast<int>(state_spec_));
-  } else if (model->nkey > 0) {
-    mj_resetDataKeyframe(model, data, 0);
-    data->time = 0;
-  } else {
-    mj_resetData(model, data);
-  }
-  if (!dynamics_) controller_.home(*model, *data);
-  randomizer_->drawPositions(key, *model, *data);
-  if (const std::size_t parameters = randomizer_->parameters(); parameters > 0) {
-    randomizer_->store(*model, row(parameters_, i, parameters));
-  }
-  if (dynamics_) {
-    refresh(*model, *data);
-    return nullptr;
-  }
-  controller_.hold(*data, row(commands_, i, controller_.commandLength()));
-  mj_forward(model, data);
-  return warningText(*data);
-}
-
 EpisodeKey Batch::keyOf(std::size_t i, std::uint32_t episode) const {
   return {spec_.seed, spec_.first_environment + static_cast<std::uint32_t>(i), episode};
-}
-
-// Every byte of the state, in order.
-template <class Visit>
-void Batch::visitState(const Visit& visit) {
-  auto bytes = [&](auto& values) { visit(values.data(), values.size() * sizeof(values[0])); };
-  visit(&spec_.seed, sizeof(spec_.seed));
-  visit(&spec_.first_environment, sizeof(spec_.first_environment));
-  bytes(states_);
-  bytes(parameters_);
-  bytes(commands_);
-  bytes(queue_);
-  bytes(latency_);
-  bytes(episodes_);
-  bytes(steps_);
-  bytes(held_);
-  bytes(finished_);
-  bytes(buffers_.observation);
-  bytes(buffers_.final_observation);
-  bytes(buffers_.reward);
-  bytes(buffers_.terminated);
-  bytes(buffers_.truncated);
-  bytes(buffers_.success);
-  bytes(buffers_.episode);
-  bytes(buffers_.steps);
-  bytes(buffers_.signals);
-  bytes(buffers_.expert);
-  if (!monitor_) return;
-  bytes(monitor_->words());
-  bytes(buffers_.robustness);
-  bytes(buffers_.final_robustness);
-  bytes(buffers_.predicates);
-  bytes(buffers_.final_predicates);
-  bytes(buffers_.violated);
-}
-
-std::array<std::uint64_t, 6> Batch::stateHeader() const {
-  return {kStateMagic, model_->signature, B_, state_size_, parameters_.size(), stateSize()};
-}
-
-std::size_t Batch::stateSize() const {
-  std::size_t size = sizeof(std::array<std::uint64_t, 6>);
-  const_cast<Batch*>(this)->visitState([&](void*, std::size_t bytes) { size += bytes; });
-  return size;
-}
-
-void Batch::getState(std::span<std::uint8_t> out) const {
-  requireSize(out, stateSize(), "state");
-  const auto header = stateHeader();
-  std::uint8_t* target = out.data();
-  std::memcpy(target, header.data(), sizeof(header));
-  target += sizeof(header);
-  const_cast<Batch*>(this)->visitState([&](const void* source, std::size_t bytes) {
-    if (bytes > 0) std::memcpy(target, source, bytes);
-    target += bytes;
-  });
-}
-
-void Batch::setState(std::span<const std::uint8_t> in) {
-  const auto expected = stateHeader();
-  if (in.size() != stateSize() || std::memcmp(in.data(), expected.data(), sizeof(expected)) != 0) {
-    throw Error("CHECKPOINT", "this environment state is of another model, task or number of environments");
-  }
-  const std::uint8_t* source = in.data() + sizeof(expected);
-  visitState([&](void* target, std::size_t bytes) {
-    if (bytes > 0) std::memcpy(target, source, bytes);
-    source += bytes;
-  });
-  faults_.clear();
-  if (monitor_ && !monitor_->isValid()) {
-    monitor_->clear();
-    throw Error("CHECKPOINT", "the monitors' part of this environment state is damaged; reset() before going on");
-  }
-}
-
-void Batch::readEnvironment(std::size_t environment, mjModel& model, mjData& data) const {
-  const std::size_t parameters = randomizer_->parameters();
-  if (parameters > 0) {
-    randomizer_->load(std::span<const double>(parameters_).subspan(environment * parameters, parameters), model);
-  }
-  mj_setState(&model, &data, states_.data() + environment * state_size_, static_cast<int>(state_spec_));
-  if (dynamics_) data.time = steps_[environment] * period_;
 }
 
 }  // namespace vernier::physics

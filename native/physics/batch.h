@@ -89,7 +89,7 @@ class Batch {
   const char* advance(std::size_t i, Worker& worker);
   const char* simulate(std::size_t i, Worker& worker, std::span<const float> action);
   const char* integrate(std::size_t i, Worker& worker, std::span<const float> action);
-  const char* rest(const EpisodeKey& key, std::size_t i, Worker& worker);
+  const char* placeAtStart(const EpisodeKey& key, std::size_t i, Worker& worker);
   void finish(std::size_t i, Worker& worker);
   double judge(std::size_t i, Worker& worker, bool& success, bool& failure);
   void fault(std::size_t i, Worker& worker, std::uint32_t step, const char* cause);
@@ -98,6 +98,7 @@ class Batch {
   const char* startEpisode(std::size_t i, Worker& worker, std::uint32_t episode);
   const char* observe(std::size_t i, Worker& worker, std::span<const float> action);
   void refresh(const mjModel& model, mjData& data) const;
+  void derive(const mjModel& model, mjData& data) const;
   void writeObservation(std::size_t i, std::span<const double> values);
   void idle(std::size_t i);
   void keepLast(std::size_t i);
@@ -119,6 +120,7 @@ class Batch {
   Pool pool_;
   double period_;
   std::size_t B_, O_, A_, state_size_;
+  bool frames_rest_ = false;  // what the program reads of frames is the same all along
   unsigned state_spec_;
   std::vector<Worker> workers_;
   std::vector<Fault> faults_;

@@ -2,13 +2,15 @@
 // src/native/wasm/dynamics.ts. A position that would leave its joint's range stops there.
 //
 // linear     q+ = q + a speed dt, for every arm joint.
-// unicycle   Joints x, y, yaw; the speed v is (vx, vy) along the heading. x+ = x + v cos(yaw) dt, y+ = y + v sin(yaw) dt,
+// unicycle   Joints x, y, yaw; the speed v is (vx, vy) along the heading. x+ = x + v cos(yaw) dt, y+ = y + v sin(yaw)
+// dt,
 //            yaw+ = yaw + turn_rate a0 dt, v+ = v + acceleration a1 dt within `speed`.
-// quadrotor  Joints x, y, z, yaw, pitch, roll, R = Rz(yaw) Ry(pitch) Rx(roll). Roll and pitch follow tilt a0 and tilt a1
+// quadrotor  Joints x, y, z, yaw, pitch, roll, R = Rz(yaw) Ry(pitch) Rx(roll). Roll and pitch follow tilt a0 and tilt
+// a1
 //            with the time constant `response`, yaw turns at yaw_rate a2, the thrust per mass is g (1 + thrust a3):
 //            v+ = v + (R e3 g (1 + thrust a3) - g e3 - drag v) dt, p+ = p + v+ dt.
-//            Source: Kamel, Burri, Siegwart 2017, arXiv:1611.09240, the model under an attitude controller; differs: the
-//            gains of the inner loop are 1, drag acts on all axes alike.
+//            Source: Kamel, Burri, Siegwart 2017, arXiv:1611.09240, the model under an attitude controller; differs:
+//            the gains of the inner loop are 1, drag acts on all axes alike.
 #pragma once
 #include <mujoco/mujoco.h>
 

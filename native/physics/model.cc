@@ -98,4 +98,15 @@ DataPtr makeData(const mjModel& model) {
   return DataPtr(data);
 }
 
+const char* warningText(const mjData& data) {
+  if (data.warning[mjWARN_BADQPOS].number) return "the positions diverged (NaN or huge qpos)";
+  if (data.warning[mjWARN_BADQVEL].number) return "the velocities diverged (NaN or huge qvel)";
+  if (data.warning[mjWARN_BADQACC].number) return "the accelerations diverged (NaN or huge qacc)";
+  if (data.warning[mjWARN_BADCTRL].number) return "a control is not finite";
+  if (data.warning[mjWARN_INERTIA].number) return "the inertia matrix is singular";
+  if (data.warning[mjWARN_CONTACTFULL].number) return "too many contacts for the model's memory";
+  if (data.warning[mjWARN_CNSTRFULL].number) return "too many constraints for the model's memory";
+  return nullptr;
+}
+
 }  // namespace vernier::physics

@@ -34,6 +34,9 @@ ModelPtr loadModel(const std::string& xml, std::span<const Asset> assets);
 ModelPtr copyModel(const mjModel& model);
 DataPtr makeData(const mjModel& model);
 
+// Text of the first warning that means the data cannot be trusted, or nullptr.
+const char* warningText(const mjData& data);
+
 namespace detail {
 struct Trap {
   std::jmp_buf jump;

@@ -46,11 +46,11 @@ struct EndEffectorSpec {
 // An analytic model in the place of mj_step; see physics/dynamics.h.
 struct DynamicsSpec {
   enum class Kind { kLinear, kUnicycle, kQuadrotor } kind = Kind::kLinear;
-  std::vector<double> joint_speed;          // linear: of each arm joint at |a| = 1
-  double turn_rate = 1, acceleration = 1;   // unicycle
-  Range speed;                              // unicycle
+  std::vector<double> joint_speed;            // linear: of each arm joint at |a| = 1
+  double turn_rate = 1, acceleration = 1;     // unicycle
+  Range speed;                                // unicycle
   double tilt = 0, yaw_rate = 0, thrust = 0;  // quadrotor: rad, rad/s, share of the weight, at |a| = 1
-  double response = 1, drag = 0;            // quadrotor: s, 1/s
+  double response = 1, drag = 0;              // quadrotor: s, 1/s
 };
 
 struct ControlSpec {

@@ -7,18 +7,19 @@ import type { RobotFile } from '#spec/robot';
 import type { ControlMode, ControlSpec } from '#spec/robotSchema';
 import type { TaskSpec } from '#spec/taskSchema';
 
-const defaults: Omit<ResolvedControl, 'timestep' | 'substeps' | 'dynamics' | 'mode'> & { mode: ControlMode } = {
-  mode: 'joint_position',
-  goal: 'achieved',
-  axes: ['x', 'y', 'z', 'roll', 'pitch', 'yaw'],
-  translation: 0.05,
-  rotation: 0.5,
-  delta: 0.05,
-  scale: 1,
-  damping: 0.05,
-  gripper: false,
-  period: 0.05,
-};
+const defaults: Omit<ResolvedControl, 'timestep' | 'substeps' | 'dynamics' | 'mode'> & { mode: ControlMode } =
+  {
+    mode: 'joint_position',
+    goal: 'achieved',
+    axes: ['x', 'y', 'z', 'roll', 'pitch', 'yaw'],
+    translation: 0.05,
+    rotation: 0.5,
+    delta: 0.05,
+    scale: 1,
+    damping: 0.05,
+    gripper: false,
+    period: 0.05,
+  };
 
 /** The robot's control with the task's keys over it, complete. Every mistake points at the file that wrote the key.
  * @throws SPEC */
@@ -44,7 +45,8 @@ export function resolveControl(
   const repeated = merged.axes.find((axis, i) => merged.axes.indexOf(axis) !== i);
   if (repeated) fail('axes', `expected different axes, received ${repeated} twice`);
   if (!dynamics) requireLimits(merged.mode, robot, fail);
-  if (dynamics && merged.gripper) fail('gripper', 'expected false with `dynamics`, which leaves the gripper at rest');
+  if (dynamics && merged.gripper)
+    fail('gripper', 'expected false with `dynamics`, which leaves the gripper at rest');
   const ratio = merged.period / merged.timestep;
   const substeps = Math.round(ratio);
   if (substeps < 1 || Math.abs(ratio - substeps) > 1e-6 * ratio) {

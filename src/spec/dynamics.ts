@@ -67,7 +67,10 @@ export function requireAnalytic(
 ): void {
   const missing = needs.contact | needs.contactForce | needs.actuator | needs.sensor;
   if ((program.code[header.needs]! & missing) !== 0) {
-    config.fail(['dynamics'], 'contacts, forces and sensors are not known with `dynamics`, and an expression reads one');
+    config.fail(
+      ['dynamics'],
+      'contacts, forces and sensors are not known with `dynamics`, and an expression reads one',
+    );
   }
   const useless = randomize.findIndex(({ kind }) => ['mass', 'friction', 'gain', 'damping'].includes(kind));
   if (useless >= 0) {

@@ -51,7 +51,11 @@ function explain(issue: Issue, prefix: Path, schema: Schema, root: unknown, file
     if (inner) return inner.flatMap((branchIssue) => explain(branchIssue, path, schema, root, file));
   }
   const missing = received === undefined && path.length > 0;
-  const expected = wantsWholeNumber(issue, schema, path) ? 'a whole number' : expectation(issue);
+  const expected = wantsWholeNumber(issue, schema, path)
+    ? 'a whole number'
+    : isWithoutBranch(issue)
+      ? oneOf(literalsAt(schema, path))
+      : expectation(issue);
   return [
     {
       at: file.locate(path),
@@ -67,6 +71,17 @@ function wantsWholeNumber(issue: Issue, schema: Schema, path: Path): boolean {
   if (issue.code !== 'invalid_type' || issue.expected !== 'number') return false;
   const found = schemasAt(schema, path).find((candidate) => candidate instanceof z.ZodNumber);
   return found?.format === 'safeint';
+}
+
+/** A union whose alternatives are told apart by a key, and the key has none of their values. */
+function isWithoutBranch(issue: Issue): boolean {
+  return issue.code === 'invalid_union' && issue.errors.length === 0;
+}
+
+function literalsAt(schema: Schema, path: Path): string[] {
+  return schemasAt(schema, path).flatMap((candidate) =>
+    candidate instanceof z.ZodLiteral ? [...candidate.values].map(String) : [],
+  );
 }
 
 function unknownKey(path: Path, key: string, allowed: readonly string[]): string {

@@ -196,7 +196,18 @@ function hashTask(
   control: ResolvedControl,
   model: ModelSource,
 ): string {
-  const { horizon, dynamics = robot.spec.dynamics, randomize, signals, observation, success, success_hold, failure, reward, guard } = spec;
+  const {
+    horizon,
+    dynamics = robot.spec.dynamics,
+    randomize,
+    signals,
+    observation,
+    success,
+    success_hold,
+    failure,
+    reward,
+    guard,
+  } = spec;
   const formulas = spec.spec === undefined && guard.length === 0 ? {} : { spec: spec.spec, guard };
   const { arm, gripper, end_effector, base, limits } = robot.spec;
   const content = {

@@ -73,7 +73,8 @@ export class Monitor {
     }
     const n = state[0]!++;
     if (n < program.history) state.set(inputs, program.historyAt + n * inputs.length);
-    for (const [i, operation] of program.operations.entries()) {
+    for (let i = 0; i < registers.length; i++) {
+      const operation = program.operations[i]!;
       const runs = n >= operation.start;
       if (!runs && operation.op < monitorOpcode.heldMax) continue;
       registers[i] = runOperation(operation, runs, inputs, state, registers);

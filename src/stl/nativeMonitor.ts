@@ -5,13 +5,14 @@ import type { MonitorProgram } from '#stl/monitorProgram';
 /** Monitors of the addon: one formula over a batch of traces. native/binding/stl.cc has the other side. */
 
 interface NativeStlMonitor {
-  feed(
+  bind(
     samples: Float64Array,
     value: Float64Array | null,
     lower: Float64Array | null,
     upper: Float64Array | null,
     verdict: Int8Array | null,
   ): void;
+  feed(): void;
   reset(trace: number): void;
   finish(out: Float64Array): void;
   close(): void;
@@ -36,11 +37,44 @@ export function hasNativeMonitor(): boolean {
   return addonStatus().addon?.['StlMonitor'] !== undefined;
 }
 
+/** What the addon reads and writes. */
+interface Bound {
+  readonly samples: Float64Array | undefined;
+  readonly value: Float64Array | undefined;
+  readonly lower: Float64Array | undefined;
+  readonly upper: Float64Array | undefined;
+  readonly verdict: Int8Array | undefined;
+  /** Of all together: an array that lost its buffer has length 0. */
+  readonly length: number;
+}
+
+const unbound: Bound = {
+  samples: undefined,
+  value: undefined,
+  lower: undefined,
+  upper: undefined,
+  verdict: undefined,
+  length: 0,
+};
+
+function lengthOf(
+  samples: Float64Array,
+  value: Float64Array | undefined,
+  lower: Float64Array | undefined,
+  upper: Float64Array | undefined,
+  verdict: Int8Array | undefined,
+): number {
+  const readings =
+    (value?.length ?? 0) + (lower?.length ?? 0) + (upper?.length ?? 0) + (verdict?.length ?? 0);
+  return samples.length + readings;
+}
+
 export class NativeMonitor {
   readonly program: MonitorProgram;
   /** B. */
   readonly traces: number;
   readonly #native: NativeStlMonitor;
+  #bound: Bound = unbound;
 
   /** @throws BACKEND without the addon; PLAN when the program is malformed */
   constructor(program: MonitorProgram, traces: number, threads = 1) {
@@ -51,12 +85,36 @@ export class NativeMonitor {
     );
   }
 
-  /** Takes in T samples of every trace: the robustness of each predicate.
+  /** Takes in T samples of every trace: the robustness of each predicate. Arrays that are the same as at the last call
+   * are bound already, which is what makes one sample a call cheap.
    * @shape samples [T,B,P]
    * @throws SHAPE; NUMERIC at a NaN, before anything is taken in; STATE when closed */
   feed(samples: Float64Array, out: ReadingBuffers = {}): void {
-    const { value = null, lower = null, upper = null, verdict = null } = out;
-    coded(() => this.#native.feed(samples, value, lower, upper, verdict));
+    try {
+      if (!this.#isBound(samples, out)) this.#bind(samples, out);
+      this.#native.feed();
+    } catch (error) {
+      throw asCoded(error);
+    }
+  }
+
+  #isBound(samples: Float64Array, { value, lower, upper, verdict }: ReadingBuffers): boolean {
+    const bound = this.#bound;
+    return (
+      samples === bound.samples &&
+      value === bound.value &&
+      lower === bound.lower &&
+      upper === bound.upper &&
+      verdict === bound.verdict &&
+      lengthOf(samples, value, lower, upper, verdict) === bound.length
+    );
+  }
+
+  #bind(samples: Float64Array, { value, lower, upper, verdict }: ReadingBuffers): void {
+    this.#bound = unbound;
+    this.#native.bind(samples, value ?? null, lower ?? null, upper ?? null, verdict ?? null);
+    const length = lengthOf(samples, value, lower, upper, verdict);
+    this.#bound = { samples, value, lower, upper, verdict, length };
   }
 
   /** A trace starts again. */
@@ -79,8 +137,12 @@ function coded<T>(call: () => T): T {
   try {
     return call();
   } catch (error) {
-    const code = (error as { code?: unknown }).code;
-    if (!(error instanceof Error) || typeof code !== 'string' || code === 'NATIVE') throw error;
-    throw new VernierError(code as ErrorCode, error.message, { cause: error });
+    throw asCoded(error);
   }
+}
+
+function asCoded(error: unknown): unknown {
+  const code = (error as { code?: unknown }).code;
+  if (!(error instanceof Error) || typeof code !== 'string' || code === 'NATIVE') return error;
+  return new VernierError(code as ErrorCode, error.message, { cause: error });
 }

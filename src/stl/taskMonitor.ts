@@ -1,5 +1,5 @@
 import type { MonitorSpec } from '#native/physicsSpec';
-import type { JudgedStep, Judgement, TaskMonitorTwin } from '#native/wasm/batch';
+import type { JudgedStep, Judgement, TaskMonitorTwin } from '#native/wasm/evaluators';
 import { Monitor, newReading } from '#stl/monitor';
 
 /** The twin of native/physics/task_monitor.cc: the formulas of a task, per environment. */

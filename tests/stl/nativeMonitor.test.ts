@@ -104,6 +104,27 @@ describe.skipIf(!hasNativeMonitor())('native monitors', () => {
     expect(again.value.filter((_, i) => i % 2 === 0)).not.toEqual(fresh.value.filter((_, i) => i % 2 === 0));
   });
 
+  it('read and write the arrays of each call, the same or others', () => {
+    const { formula } = parseFormula('G[0,3](x > 0 -> F[0,2] y > 0)');
+    const program = compileMonitor(formula, 2);
+    const samples = Float64Array.from({ length: 30 * 2 }, (_, i) => Math.sin(i * 1.3));
+    const whole = new NativeMonitor(program, 1);
+    const expected = feed(whole, samples);
+    const monitor = new NativeMonitor(program, 1);
+    const [input, first, second] = [new Float64Array(2), new Float64Array(1), new Float64Array(1)];
+    const value: number[] = [];
+    for (let t = 0; t < 30; t++) {
+      const out = t % 3 === 2 ? second : first;
+      const own = t % 5 === 4 ? samples.slice(2 * t, 2 * t + 2) : input;
+      input.set(samples.subarray(2 * t, 2 * t + 2));
+      monitor.feed(own, t % 7 === 6 ? { value: out, lower: new Float64Array(1) } : { value: out });
+      value.push(out[0]!);
+    }
+    expect(value).toEqual([...expected.value]);
+    structuredClone(input.buffer, { transfer: [input.buffer] });
+    expect(() => monitor.feed(input, { value: first })).toThrow(/value: expected one entry/);
+  });
+
   it('refuse samples that do not fit', () => {
     const program = compileMonitor(parseFormula('G[0,2] x > 0').formula, 1);
     const monitor = new NativeMonitor(program, 2);

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { robotFile, robots, root, Simulation, scenes } from './simulation.js';
@@ -67,9 +67,10 @@ describe.each(robots)('%s', (robot) => {
   });
 });
 
-it('every scene builds on the same table', () => {
-  for (const scene of scenes.filter((name) => name !== 'table')) {
-    const text = readFileSync(resolve(root, 'sim/scenes', `${scene}.xml`), 'utf8');
-    expect(text, scene).toContain('<include file="table.xml"/>');
+it('every scene builds on the same table, or on the arena', () => {
+  for (const file of readdirSync(resolve(root, 'sim/scenes'))) {
+    if (file === 'table.xml' || file === 'arena.xml') continue;
+    const text = readFileSync(resolve(root, 'sim/scenes', file), 'utf8');
+    expect(text, file).toMatch(/<include file="(table|arena)\.xml"\/>/);
   }
 });

@@ -7,8 +7,17 @@ import { composeModel } from '#spec/model';
 /** The robots and scenes of the repository in a bare MuJoCo, without the environment around it. */
 
 export const root = resolve(import.meta.dirname, '../..');
-export const robots = readdirSync(resolve(root, 'robots'));
-export const scenes = readdirSync(resolve(root, 'sim/scenes')).map((file) => file.replace(/\.xml$/, ''));
+const folders = (path: string): string[] => readdirSync(resolve(root, path));
+const text = (path: string): string => readFileSync(resolve(root, path), 'utf8');
+
+/** Arms with a gripper that stand on the table. */
+export const robots = folders('robots').filter((name) =>
+  text(`robots/${name}/robot.yaml`).includes('\ngripper:'),
+);
+/** Scenes of that table. */
+export const scenes = folders('sim/scenes')
+  .filter((file) => file === 'table.xml' || text(`sim/scenes/${file}`).includes('"table.xml"'))
+  .map((file) => file.replace(/\.xml$/, ''));
 
 export interface RobotFile {
   readonly arm: { readonly joints: string[]; readonly actuators: string[]; readonly home: number[] };

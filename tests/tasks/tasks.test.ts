@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Expert } from '#env/expert';
@@ -6,7 +6,10 @@ import { makeEnv } from '#env/makeEnv';
 import { loadTask } from '#spec/task';
 import { root } from './simulation.js';
 
-const tasks = readdirSync(resolve(root, 'tasks')).map((file) => file.replace(/\.yaml$/, ''));
+/** Those with an expert. */
+const tasks = readdirSync(resolve(root, 'tasks'))
+  .filter((file) => /^expert:/m.test(readFileSync(resolve(root, 'tasks', file), 'utf8')))
+  .map((file) => file.replace(/\.yaml$/, ''));
 const environments = 30;
 
 /** Runs the expert without noise for one episode in each environment. */

@@ -3,8 +3,10 @@ import { PhiloxStream } from '#core/philox';
 import { allocateBuffers, BufferedBatch } from '#native/buffers';
 import type { EnvFault, EnvScene, PhysicsBatch, ResetOptions } from '#native/physicsBatch';
 import type { PhysicsSpec, Slot } from '#native/physicsSpec';
+import { BatchState, type StatePart } from '#native/wasm/batchState';
 import { Controller } from '#native/wasm/control';
 import { Dynamics } from '#native/wasm/dynamics';
+import type { Judgement, ProgramEvaluator, TaskMonitorTwin } from '#native/wasm/evaluators';
 import { loadMujoco } from '#native/wasm/module';
 import { LATENCY_STREAM, NOISE_STREAM, Randomizer } from '#native/wasm/randomize';
 import { Simulation } from '#native/wasm/simulation';
@@ -12,46 +14,6 @@ import { Simulation } from '#native/wasm/simulation';
 /** The twin of native/physics/batch.cc over MuJoCo's WASM build: one simulation that the environments take turns in.
  * Slower, on the JavaScript thread, and of another MuJoCo version than the addon; otherwise the same. */
 
-/** How programs are run; #expr/evaluate has it, and this layer must not import that. */
-export interface ProgramEvaluator<P extends { readonly needs: number }> {
-  decode(code: Float64Array, sizes: Simulation): P;
-  evaluate(program: P, view: Simulation, out: Float64Array): void;
-  readonly needs: Readonly<Record<'position' | 'velocity' | 'contact' | 'contactForce' | 'sensor', number>>;
-}
-
-export interface JudgedStep {
-  /** Whatever the formula says, the episode ends here. */
-  readonly ends: boolean;
-  /** It ends, and nothing of worth follows. */
-  readonly terminates: boolean;
-}
-
-export interface Judgement {
-  readonly succeeds: boolean;
-  readonly fails: boolean;
-  /** Of the episode where it ends, else NaN. */
-  readonly robustness: number;
-  readonly reward: number;
-}
-
-/** The formulas of a task; #stl/taskMonitor has it, and this layer must not import that. */
-export interface TaskMonitorTwin {
-  readonly guards: number;
-  readonly hasSpecification: boolean;
-  readonly words: Float64Array;
-  readonly reading: { readonly lower: number; readonly upper: number };
-  /** An episode begins; its first sample follows, and then enter(). */
-  begin(i: number): void;
-  enter(i: number): void;
-  /** Takes in one sample. @returns what is wrong with it */
-  take(i: number, predicates: Float64Array, outFeatures: Float32Array): string | undefined;
-  violated(i: number, g: number): boolean;
-  /** Whether a guard that terminates is violated. */
-  mustStop(i: number): boolean;
-  judge(i: number, step: JudgedStep): Judgement;
-}
-
-const STATE_MAGIC = 0x56455257; // "VERW"
 const RESET_TRIES = 4;
 const NO_FAULTS: readonly EnvFault[] = [];
 
@@ -80,18 +42,7 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
   readonly #outputs: Float64Array;
   readonly #period: number;
   readonly #slots: number;
-  /** Seed and first environment of the keys. */
-  readonly #keys: Uint32Array;
-
-  readonly #states: Float64Array;
-  readonly #parameters: Float64Array;
-  readonly #commands: Float64Array;
-  readonly #queue: Float32Array;
-  readonly #latency: Int32Array;
-  readonly #episodes: Uint32Array;
-  readonly #steps: Uint32Array;
-  readonly #held: Uint32Array;
-  readonly #finished: Uint8Array;
+  readonly #state: BatchState;
 
   #faults: EnvFault[] = [];
   #busy = false;
@@ -115,21 +66,15 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
     this.#outputs = new Float64Array(spec.program.outputs);
     this.#period = spec.substeps * sim.model.opt.timestep;
     this.#slots = spec.latency[1] + 1;
-    this.#keys = Uint32Array.of(spec.seed, spec.firstEnvironment);
-    const { B } = this;
 
     this.#rememberHome();
     this.#randomizer = new Randomizer(spec.randomize, sim);
-    const size = 1 + sim.nq + 2 * sim.nv + sim.na + 7 * sim.nmocap;
-    this.#states = new Float64Array(B * size);
-    this.#parameters = new Float64Array(B * this.#randomizer.nominal.length);
-    this.#commands = new Float64Array(B * this.#controller.commandLength);
-    this.#queue = new Float32Array(B * this.#slots * this.A);
-    this.#latency = new Int32Array(B);
-    this.#episodes = new Uint32Array(B);
-    this.#steps = new Uint32Array(B);
-    this.#held = new Uint32Array(B);
-    this.#finished = new Uint8Array(B);
+    this.#state = new BatchState(sim, this.#randomizer, {
+      B: this.B,
+      command: this.#controller.commandLength,
+      queue: this.#slots * this.A,
+      keys: [spec.seed, spec.firstEnvironment],
+    });
     this.reset();
   }
 
@@ -139,11 +84,11 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
 
   reset(options: ResetOptions = {}): void {
     this.#requireReady();
-    if (options.seed !== undefined) this.#keys[0] = options.seed;
-    if (options.firstEnvironment !== undefined) this.#keys[1] = options.firstEnvironment;
+    if (options.seed !== undefined) this.#state.keys[0] = options.seed;
+    if (options.firstEnvironment !== undefined) this.#state.keys[1] = options.firstEnvironment;
     this.#faults = [];
     for (let i = 0; i < this.B; i++) {
-      this.#finished[i] = 0;
+      this.#state.finished[i] = 0;
       this.#reset(i, options.episode ?? 0);
       this.#idle(i);
     }
@@ -165,41 +110,19 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
 
   getState(): Uint8Array {
     this.#requireReady();
-    const parts = this.#stateParts();
-    const header = this.#stateHeader();
-    const out = new Uint8Array(header.byteLength + parts.reduce((sum, part) => sum + part.byteLength, 0));
-    let at = 0;
-    for (const part of [header, ...parts]) {
-      out.set(new Uint8Array(part.buffer, part.byteOffset, part.byteLength), at);
-      at += part.byteLength;
-    }
-    return out;
+    return this.#state.toBytes(this.#kept());
   }
 
   setState(state: Uint8Array): void {
     this.#requireReady();
-    const parts = this.#stateParts();
-    const header = new Uint8Array(this.#stateHeader().buffer);
-    const size = parts.reduce((sum, part) => sum + part.byteLength, header.byteLength);
-    if (state.byteLength !== size || header.some((byte, i) => state[i] !== byte)) {
-      throw new VernierError(
-        'CHECKPOINT',
-        'this environment state is of another model, task, backend or number of environments',
-      );
-    }
-    let at = header.byteLength;
-    for (const part of parts) {
-      const bytes = new Uint8Array(part.buffer, part.byteOffset, part.byteLength);
-      bytes.set(state.subarray(at, at + part.byteLength));
-      at += part.byteLength;
-    }
+    this.#state.fromBytes(state, this.#kept());
     this.#faults = [];
   }
 
   readCopy(environment: number): EnvScene {
     this.#requireReady();
     if (!(environment >= 0 && environment < this.B)) throw new VernierError('USAGE', 'no such environment');
-    this.#load(environment);
+    this.#state.load(environment);
     const sim = this.#sim;
     return {
       qpos: sim.qpos.slice(),
@@ -236,17 +159,17 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
   }
 
   #stepOne(i: number): void {
-    if (this.active[i] === 0 || this.#finished[i] === 1) {
+    if (this.active[i] === 0 || this.#state.finished[i] === 1) {
       this.#idle(i);
       return;
     }
-    const step = this.#steps[i]!;
+    const step = this.#state.steps[i]!;
     const cause = this.#advance(i);
     if (cause === undefined) {
       this.#finish(i);
       return;
     }
-    this.#report({ environment: i, episode: this.#episodes[i]!, step, cause });
+    this.#report({ environment: i, episode: this.#state.episodes[i]!, step, cause });
     this.#idle(i);
     this.truncated[i] = 1;
     this.#end(i);
@@ -276,24 +199,23 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
   /** Puts the clipped action into the ring and returns the one that takes effect now. */
   #delayed(i: number, action: Float32Array): Float32Array {
     const { A } = this;
-    const now = this.#steps[i]! % this.#slots;
-    const past = (now + this.#slots - this.#latency[i]!) % this.#slots;
+    const now = this.#state.steps[i]! % this.#slots;
+    const past = (now + this.#slots - this.#state.latency[i]!) % this.#slots;
     const base = i * this.#slots;
     for (let k = 0; k < A; k++) {
-      this.#queue[(base + now) * A + k] = Math.max(-1, Math.min(1, action[k]!));
+      this.#state.queue[(base + now) * A + k] = Math.max(-1, Math.min(1, action[k]!));
     }
-    return this.#queue.subarray((base + past) * A, (base + past + 1) * A);
+    return this.#state.queue.subarray((base + past) * A, (base + past + 1) * A);
   }
 
   #simulate(i: number, action: Float32Array): string | undefined {
-    const sim = this.#sim;
-    this.#load(i);
+    this.#state.load(i);
     const problem = this.#integrate(i, action);
     if (problem !== undefined) return problem;
-    this.#steps[i]!++;
+    this.#state.steps[i]!++;
     this.#refresh();
     const cause = this.#observe(i, action);
-    this.#save(i);
+    this.#state.save(i);
     return cause;
   }
 
@@ -301,10 +223,10 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
   #integrate(i: number, action: Float32Array): string | undefined {
     const sim = this.#sim;
     if (this.#dynamics) {
-      sim.data.time += this.#period;
+      sim.data.time = (this.#state.steps[i]! + 1) * this.#period;
       return this.#dynamics.step(action) ? undefined : 'the positions diverged (NaN or huge qpos)';
     }
-    this.#controller.begin(action, this.#command(i));
+    this.#controller.begin(action, this.#state.command(i));
     for (let k = 0; k < this.#spec.substeps; k++) {
       this.#controller.apply(k);
       sim.mujoco.mj_step(sim.model, sim.data);
@@ -339,10 +261,10 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
     if (this.#program.needs & (contact | contactForce)) {
       sim.readContacts((this.#program.needs & contactForce) !== 0);
     }
-    sim.time = this.#steps[i]! * this.#period;
-    sim.step = this.#steps[i]!;
+    sim.time = this.#state.steps[i]! * this.#period;
+    sim.step = this.#state.steps[i]!;
     sim.action = action;
-    sim.command = this.#command(i);
+    sim.command = this.#state.command(i);
     this.#evaluator.evaluate(this.#program, sim, this.#outputs);
     const { observation, reward, signals, expert } = this.#spec.program.groups;
     if (!this.#part(observation).every(Number.isFinite)) return 'an observation is not finite';
@@ -377,8 +299,8 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
       this.observation.set(values, i * O);
       return;
     }
-    const stream = this.#stream(NOISE_STREAM, i, this.#episodes[i]!);
-    stream.seek(4 * this.#steps[i]! * Math.floor((values.length + 1) / 2));
+    const stream = this.#stream(NOISE_STREAM, i, this.#state.episodes[i]!);
+    stream.seek(4 * this.#state.steps[i]! * Math.floor((values.length + 1) / 2));
     for (let k = 0; k < values.length; k++)
       this.observation[i * O + k] = values[k]! + observationNoise * stream.normal();
   }
@@ -386,8 +308,8 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
   #finish(i: number): void {
     const { success, failure, reward } = this.#spec.program.groups;
     const now = (this.#part(success)[0] ?? 0) !== 0;
-    this.#held[i] = now ? this.#held[i]! + 1 : 0;
-    let succeeded = this.#held[i]! >= this.#spec.successHold;
+    this.#state.held[i] = now ? this.#state.held[i]! + 1 : 0;
+    let succeeded = this.#state.held[i]! >= this.#spec.successHold;
     let failed = !succeeded && (this.#part(failure)[0] ?? 0) !== 0;
     const judgement = this.#judge(i, failed);
     if (this.#monitor?.mustStop(i)) {
@@ -402,8 +324,8 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
     this.reward[i] = sum + (judgement?.reward ?? 0);
     this.success[i] = succeeded ? 1 : 0;
     this.terminated[i] = succeeded || failed ? 1 : 0;
-    this.truncated[i] = this.terminated[i] === 0 && this.#steps[i]! >= this.#spec.horizon ? 1 : 0;
-    this.steps[i] = this.#steps[i]!;
+    this.truncated[i] = this.terminated[i] === 0 && this.#state.steps[i]! >= this.#spec.horizon ? 1 : 0;
+    this.steps[i] = this.#state.steps[i]!;
     this.#keepLast(i);
     if (this.terminated[i] === 1 || this.truncated[i] === 1) this.#end(i);
   }
@@ -415,15 +337,15 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
       this.violated[i * monitor.guards + g] = monitor.violated(i, g) ? 1 : 0;
     }
     const terminates = failed || monitor.mustStop(i);
-    const ends = terminates || this.#steps[i]! >= this.#spec.horizon;
+    const ends = terminates || this.#state.steps[i]! >= this.#spec.horizon;
     const judgement = monitor.judge(i, { ends, terminates });
     if (monitor.hasSpecification) this.finalRobustness[i] = judgement.robustness;
     return judgement;
   }
 
   #end(i: number): void {
-    if (this.#spec.autoReset) this.#reset(i, this.#episodes[i]! + 1);
-    else this.#finished[i] = 1;
+    if (this.#spec.autoReset) this.#reset(i, this.#state.episodes[i]! + 1);
+    else this.#state.finished[i] = 1;
   }
 
   #idle(i: number): void {
@@ -461,7 +383,7 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
   #startEpisode(i: number, episode: number): string | undefined {
     const sim = this.#sim;
     const { mujoco, model, data } = sim;
-    const key = { seed: this.#keys[0]!, environment: this.#environment(i), episode };
+    const key = { seed: this.#state.keys[0]!, environment: this.#environment(i), episode };
     const parameters = this.#randomizer.nominal.length;
     if (parameters > 0) {
       this.#randomizer.load(this.#randomizer.nominal);
@@ -476,106 +398,48 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
     sim.refresh();
     this.#controller.home();
     this.#randomizer.drawPositions(key);
-    if (parameters > 0) {
-      this.#randomizer.store(this.#parameters.subarray(i * parameters, (i + 1) * parameters));
-    }
-    this.#controller.hold(this.#command(i));
+    if (parameters > 0) this.#randomizer.store(this.#state.parametersOf(i));
+    this.#controller.hold(this.#state.command(i));
     mujoco.mj_forward(model, data);
     sim.refresh();
     const warning = sim.warning();
     if (warning !== undefined) return warning;
 
-    this.#episodes[i] = episode;
+    this.#state.episodes[i] = episode;
     this.episode[i] = episode;
-    this.#steps[i] = 0;
+    this.#state.steps[i] = 0;
     this.steps[i] = 0;
-    this.#held[i] = 0;
+    this.#state.held[i] = 0;
     const { A } = this;
     const base = i * this.#slots;
     for (let k = 0; k < this.#slots; k++) {
-      this.#controller.neutralAction(this.#queue.subarray((base + k) * A, (base + k + 1) * A));
+      this.#controller.neutralAction(this.#state.queue.subarray((base + k) * A, (base + k + 1) * A));
     }
     const [lo, hi] = this.#spec.latency;
-    this.#latency[i] = lo + Math.floor(this.#stream(LATENCY_STREAM, i, episode).uniform() * (hi - lo + 1));
+    this.#state.latency[i] =
+      lo + Math.floor(this.#stream(LATENCY_STREAM, i, episode).uniform() * (hi - lo + 1));
     this.#monitor?.begin(i);
-    const cause = this.#observe(i, this.#queue.subarray(base * A, (base + 1) * A));
+    const cause = this.#observe(i, this.#state.queue.subarray(base * A, (base + 1) * A));
     this.#monitor?.enter(i);
-    this.#save(i);
+    this.#state.save(i);
     return cause;
   }
 
   #environment(i: number): number {
-    return (this.#keys[1]! + i) >>> 0;
+    return (this.#state.keys[1]! + i) >>> 0;
   }
 
   #stream(stream: number, i: number, episode: number): PhiloxStream {
-    return new PhiloxStream(this.#keys[0]!, stream, this.#environment(i), episode);
+    return new PhiloxStream(this.#state.keys[0]!, stream, this.#environment(i), episode);
   }
 
   #part(slot: Slot): Float64Array {
     return this.#outputs.subarray(slot.offset, slot.offset + slot.length);
   }
 
-  #command(i: number): Float64Array {
-    const n = this.#controller.commandLength;
-    return this.#commands.subarray(i * n, (i + 1) * n);
-  }
-
-  /** The arrays that make up a simulation's state. */
-  #stateArrays(): Float64Array[] {
-    const { qpos, qvel, act, qacc_warmstart, mocap_pos, mocap_quat } = this.#sim;
-    return [qpos, qvel, act, qacc_warmstart, mocap_pos, mocap_quat];
-  }
-
-  #load(i: number): void {
-    const sim = this.#sim;
-    sim.refresh();
-    const parameters = this.#randomizer.nominal.length;
-    if (parameters > 0) {
-      this.#randomizer.load(this.#parameters.subarray(i * parameters, (i + 1) * parameters));
-    }
-    let at = (i * this.#states.length) / this.B;
-    sim.data.time = this.#states[at++]!;
-    for (const array of this.#stateArrays()) {
-      array.set(this.#states.subarray(at, at + array.length));
-      at += array.length;
-    }
-  }
-
-  #save(i: number): void {
-    const sim = this.#sim;
-    let at = (i * this.#states.length) / this.B;
-    this.#states[at++] = sim.data.time;
-    for (const array of this.#stateArrays()) {
-      this.#states.set(array, at);
-      at += array.length;
-    }
-  }
-
-  #stateHeader(): BigUint64Array {
-    const signature = BigInt.asUintN(64, BigInt(this.#sim.model.signature));
-    return BigUint64Array.of(
-      BigInt(STATE_MAGIC),
-      signature,
-      BigInt(this.B),
-      BigInt(this.#states.length),
-      BigInt(this.#parameters.length),
-      BigInt(this.#queue.length),
-    );
-  }
-
-  #stateParts(): (Float64Array | Float32Array | Int32Array | Uint32Array | Uint8Array)[] {
+  /** Buffers that belong to the state. */
+  #kept(): StatePart[] {
     return [
-      this.#keys,
-      this.#states,
-      this.#parameters,
-      this.#commands,
-      this.#queue,
-      this.#latency,
-      this.#episodes,
-      this.#steps,
-      this.#held,
-      this.#finished,
       this.observation,
       this.finalObservation,
       this.reward,
