@@ -26,6 +26,7 @@ export interface PpoSettings {
   /** The value may move so far in one round, in its own units; 0 leaves it free. */
   readonly value_clip: number;
   readonly entropy: number;
+  /** The largest; the rate starts at half of it where it is steered. */
   readonly learning_rate: number;
   /** Divergence of the new policy from the old that the learning rate is steered to; 0 keeps the rate. */
   readonly target_kl: number;
@@ -42,8 +43,8 @@ export interface PpoShape {
   readonly B: number;
 }
 
-/** Bounds that the steered learning rate keeps. */
-const RATE_RANGE = [1e-5, 1e-2] as const;
+/** Least that the steered learning rate becomes. */
+const LEAST_RATE = 1e-5;
 const LOG_STD_RANGE = [-3, 0.7] as const;
 const HALF_LOG_TWO_PI = 0.5 * Math.log(2 * Math.PI);
 
@@ -147,7 +148,7 @@ export class PpoAgent {
     this.#values = compile(valueProgram(this.networks, shape.B), options);
     this.#update = compile(updateProgram(this.networks, settings), options);
     this.#rate = inputOf(this.#update, 'learningRate');
-    this.#rate[0] = settings.learning_rate;
+    this.#rate[0] = settings.target_kl > 0 ? settings.learning_rate / 2 : settings.learning_rate;
     this.action = outputOf(this.#act, 'action');
     this.logProbability = outputOf(this.#act, 'logProbability');
     this.value = outputOf(this.#act, 'value');
@@ -168,9 +169,12 @@ export class PpoAgent {
   }
 
   /** Advantages, then `epochs` passes over the rollout's counting steps in minibatches, shuffled.
+   * @param scale factor of the largest learning rate, to anneal it
    * @throws NUMERIC where a loss or a gradient is not finite */
-  update(rollout: Rollout, draws: Draws): PpoReport {
-    const { gamma, lambda, epochs, minibatch } = this.#settings;
+  update(rollout: Rollout, draws: Draws, scale = 1): PpoReport {
+    const { gamma, lambda, epochs, minibatch, target_kl, learning_rate } = this.#settings;
+    const most = scale * learning_rate;
+    this.#rate[0] = target_kl > 0 ? Math.min(most, this.#rate[0]!) : most;
     generalisedAdvantages(rollout, gamma, lambda, rollout.advantage, rollout.returns);
     const count = this.#gatherIndex(rollout.counts);
     const sums = { policyLoss: 0, valueLoss: 0, kl: 0 };
@@ -183,7 +187,7 @@ export class PpoAgent {
         this.#update.run();
         for (const name of ['policyLoss', 'valueLoss', 'kl'] as const)
           sums[name] += outputOf(this.#update, name)[0]!;
-        this.#steer(outputOf(this.#update, 'kl')[0]!);
+        this.#steer(outputOf(this.#update, 'kl')[0]!, most);
       }
     }
     const n = epochs * batches;
@@ -202,11 +206,10 @@ export class PpoAgent {
 
   /** Keeps the divergence of an update near what is wanted.
    * @source Schulman et al. 2017, arXiv:1707.06347, Sec. 4; differs: steers the learning rate and not a penalty */
-  #steer(kl: number): void {
+  #steer(kl: number, most: number): void {
     const { target_kl: target } = this.#settings;
     if (target === 0) return;
-    const [least, most] = RATE_RANGE;
-    if (kl > 2 * target) this.#rate[0] = Math.max(least, this.#rate[0]! / 1.5);
+    if (kl > 2 * target) this.#rate[0] = Math.max(LEAST_RATE, this.#rate[0]! / 1.5);
     else if (kl < target / 2) this.#rate[0] = Math.min(most, this.#rate[0]! * 1.5);
   }
 

@@ -47,12 +47,21 @@ export function claimFolder(run: RunDirectory, taskHash: string, config: RunConf
   const fixed = Object.fromEntries(Object.entries(residual).filter(([key]) => !FREE.includes(key)));
   const wanted = { task: taskHash, ...rest, residual: fixed };
   const saved = { ...wanted, residual };
+  claim(run, { ...wanted, evaluation: undefined }, saved);
+}
+
+/** Writes `saved` into a new run folder, or checks that the one there agrees with `wanted`, where that is not undefined.
+ * @throws VernierError CHECKPOINT naming the first setting that differs */
+export function claim(
+  run: RunDirectory,
+  wanted: Readonly<Record<string, unknown>>,
+  saved: Readonly<Record<string, unknown>>,
+): void {
   if (!run.has('config.json')) {
     run.writeJson('config.json', saved);
     return;
   }
-  const found = run.readJson('config.json') as typeof saved;
-  const differing = firstDifference({ ...wanted, evaluation: undefined }, found, '');
+  const differing = firstDifference(wanted, run.readJson('config.json'), '');
   if (differing === undefined) {
     run.writeJson('config.json', saved);
     return;
