@@ -44,6 +44,18 @@ export class Draws {
     }
   }
 
+  /** A uniform integer in [0, n). */
+  below(n: number): number {
+    this.#next();
+    return Math.floor(this.#words[0]! * 2 ** -32 * n);
+  }
+
+  /** Uniform in (0, 1), never an end. */
+  uniform(): number {
+    this.#next();
+    return (this.#words[0]! + 0.5) * 2 ** -32;
+  }
+
   /** out.length distinct integers of [0, n), uniformly; out is short (a subset of an ensemble). */
   distinct(out: Int32Array, n: number): void {
     for (let i = 0; i < out.length; i++) {

@@ -2,7 +2,7 @@ import type { Draws } from '#core/draws';
 import { VernierError } from '#core/errors';
 import { conditionRobustness } from '#stl/condition';
 import { type Decomposition, isActive, sampleOf } from '#stl/decomposition';
-import { type Below, TimeNetwork } from '#stl/timeNetwork';
+import { TimeNetwork } from '#stl/timeNetwork';
 
 /** Allocations: which branch of every disjunction, and when. */
 
@@ -23,7 +23,6 @@ const attempts = 64;
 export class AllocationSpace {
   readonly decomposition: Decomposition;
   readonly #networks = new Map<string, TimeNetwork | undefined>();
-  readonly #word = new Int32Array(1);
   readonly #kept: Uint8Array;
   readonly #first: Allocation;
 
@@ -59,10 +58,9 @@ export class AllocationSpace {
 
   /** Options uniformly at every choice that arises, given that some times fit; then times as TimeNetwork.sample does. */
   sample(draws: Draws, out: Allocation = this.empty()): Allocation {
-    const below = this.#below(draws);
     let network: TimeNetwork | undefined;
     for (let attempt = 0; attempt < attempts && !network; attempt++) {
-      this.#drawOptions(below, out.choices);
+      this.#drawOptions(draws, out.choices);
       network = this.network(out.choices);
     }
     if (!network) {
@@ -70,7 +68,7 @@ export class AllocationSpace {
       network = this.network(out.choices)!;
     }
     out.times.fill(-1);
-    network.sample(below, out.times, sweeps);
+    network.sample(draws, out.times, sweeps);
     return out;
   }
 
@@ -91,51 +89,50 @@ export class AllocationSpace {
    * @returns ln q(from | out) - ln q(out | from), to which Metropolis and Hastings add the change of the log target;
    * -Infinity where the proposal breaks a constraint and is to be refused */
   propose(draws: Draws, from: Allocation, out: Allocation): number {
-    const below = this.#below(draws);
     out.choices.set(from.choices);
     out.times.set(from.times);
-    const move = below(8);
-    if (move === 7) return this.#renew(below, from, out);
-    if (move >= 5 && this.decomposition.choices.length > 0) return this.#flip(below, from, out);
+    const move = draws.below(8);
+    if (move === 7) return this.#renew(draws, from, out);
+    if (move >= 5 && this.decomposition.choices.length > 0) return this.#flip(draws, from, out);
     const network = this.network(from.choices)!;
-    if (move >= 3) this.#shift(below, network, out.times);
-    else network.moveOne(below, out.times);
+    if (move >= 3) this.#shift(draws, network, out.times);
+    else network.moveOne(draws, out.times);
     return 0;
   }
 
-  #shift(below: Below, network: TimeNetwork, outTimes: Int32Array): void {
+  #shift(draws: Draws, network: TimeNetwork, outTimes: Int32Array): void {
     const { variables } = network;
     if (variables.length === 0) return;
-    const first = variables[below(variables.length)]!;
-    const isSubtree = below(2) === 0;
+    const first = variables[draws.below(variables.length)]!;
+    const isSubtree = draws.below(2) === 0;
     const end = isSubtree ? this.decomposition.variables[first]!.end : outTimes.length;
-    network.shift(below, first, end, outTimes);
+    network.shift(draws, first, end, outTimes);
   }
 
-  #renew(below: Below, from: Allocation, out: Allocation): number {
+  #renew(draws: Draws, from: Allocation, out: Allocation): number {
     const kept = this.#kept.fill(0);
-    this.#drawOptions(below, out.choices);
+    this.#drawOptions(draws, out.choices);
     out.times.fill(-1);
     const network = this.network(out.choices);
     if (!network) return Number.NEGATIVE_INFINITY;
-    const forward = network.extend(below, kept, out.times) - this.#logOptions(out.choices);
+    const forward = network.extend(draws, kept, out.times) - this.#logOptions(out.choices);
     const back =
       this.network(from.choices)!.logProbability(kept, from.times) - this.#logOptions(from.choices);
     return back - forward;
   }
 
-  #flip(below: Below, from: Allocation, out: Allocation): number {
+  #flip(draws: Draws, from: Allocation, out: Allocation): number {
     const { choices, variables } = this.decomposition;
     const arising = count(from.choices);
     if (arising === 0) return 0;
-    const flipped = nth(from.choices, below(arising));
+    const flipped = nth(from.choices, draws.below(arising));
     const { options } = choices[flipped]!;
-    const option = below(options - 1);
+    const option = draws.below(options - 1);
     out.choices[flipped] = option + (option >= from.choices[flipped]! ? 1 : 0);
     for (let i = flipped + 1; i < choices.length; i++) {
       const arises = isActive(choices[i]!.active, out.choices);
       if (!arises) out.choices[i] = -1;
-      else if (from.choices[i] === -1) out.choices[i] = below(choices[i]!.options);
+      else if (from.choices[i] === -1) out.choices[i] = draws.below(choices[i]!.options);
     }
     const kept = this.#kept;
     for (const [v, { active }] of variables.entries()) {
@@ -145,9 +142,9 @@ export class AllocationSpace {
     }
     const network = this.network(out.choices);
     if (!network) return Number.NEGATIVE_INFINITY;
-    // What neither draws, the options that stay, cancels.
+    // The options that stay cancel.
     const forward =
-      network.extend(below, kept, out.times) - this.#logOptions(out.choices) - Math.log(arising);
+      network.extend(draws, kept, out.times) - this.#logOptions(out.choices) - Math.log(arising);
     const back =
       this.network(from.choices)!.logProbability(kept, from.times) -
       this.#logOptions(from.choices) -
@@ -164,9 +161,9 @@ export class AllocationSpace {
     return log;
   }
 
-  #drawOptions(below: (bound: number) => number, outChoices: Int32Array): void {
+  #drawOptions(draws: Draws, outChoices: Int32Array): void {
     for (const [i, { active, options }] of this.decomposition.choices.entries()) {
-      outChoices[i] = isActive(active, outChoices) ? below(options) : -1;
+      outChoices[i] = isActive(active, outChoices) ? draws.below(options) : -1;
     }
   }
 
@@ -195,14 +192,6 @@ export class AllocationSpace {
       constraints.filter(({ active }) => isActive(active, options)),
       samples - 1,
     );
-  }
-
-  #below(draws: Draws): Below {
-    const word = this.#word;
-    return (bound) => {
-      draws.integers(word, bound);
-      return word[0]!;
-    };
   }
 }
 

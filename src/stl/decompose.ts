@@ -1,16 +1,6 @@
 import { VernierError } from '#core/errors';
-import { conditionOf, isStateFormula } from '#stl/condition';
-import type {
-  Choice,
-  Conservatism,
-  Decomposition,
-  Guard,
-  Invariant,
-  Subgoal,
-  TimeBound,
-  TimeConstraint,
-  TimeVariable,
-} from '#stl/decomposition';
+import { isStateFormula } from '#stl/condition';
+import type { Decomposition, Guard, TimeBound } from '#stl/decomposition';
 import {
   defaultSemantics,
   type Formula,
@@ -20,6 +10,7 @@ import {
   type SemanticsOptions,
   temporal,
 } from '#stl/formula';
+import { origin, PlanBuilder, shifted } from '#stl/planBuilder';
 import { printFormula } from '#stl/print';
 
 export interface DecomposeOptions extends Partial<Pick<SemanticsOptions, 'until'>> {
@@ -27,7 +18,7 @@ export interface DecomposeOptions extends Partial<Pick<SemanticsOptions, 'until'
   readonly samples: number;
   /** For messages and texts; p0, p1, ... without it. */
   readonly predicateText?: (predicate: number) => string;
-  /** Visits of a bounded `always eventually` above the fewest that suffice. */
+  /** Visits of a bounded `always eventually` beyond those that are planned without it. */
   readonly extraVisits?: number;
   /** Most time variables, and most choices, before the formula is refused. */
   readonly limit?: number;
@@ -44,7 +35,8 @@ export interface DecomposeOptions extends Partial<Pick<SemanticsOptions, 'until'
  *   f U[a,b] g            t in s + [a,b], g at t, f over [s, t) or [s, t] as `until` says
  *   f R[a,b] g            a choice: G[a,b] g, or f at t and g over [s + a, t]
  *   G[a,b] F[c,d] f       k variables, first in s + a + [c,d], last in s + b + [c,d], none more than d - c + 1 behind the
- *                         one before: k = ceil((b - a + 1) / (d - c + 1)) are the fewest that can do
+ *                         one before; k is the least with half a window of d - c + 1 samples to spare, since
+ *                         the fewest, ceil((b - a + 1) / (d - c + 1)), may leave each visit one sample only
  *   G[a,b](c or F[c,d] f) up to k visits, and c wherever none is due
  *   G[a,b](f U[c,d] g)    the visits of G[a,b] F[c,d] g, and f (or g, where both are states and c is 0) up to the last
  * Exact, so that some allocation has the robustness of the formula, but for what `conservative` names: a bounded G F
@@ -57,47 +49,28 @@ export function decompose(formula: Formula, options: DecomposeOptions): Decompos
   return decomposer.finish();
 }
 
-const origin = -1;
-
 type Unary = Extract<Formula, { operand: Formula; interval: Interval }>;
 type Binary = Extract<Formula, { left: Formula; interval: Interval }>;
 type Junction = Extract<Formula, { operands: readonly Formula[] }>;
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 class Decomposer {
-  readonly #last: number;
+  readonly #plan: PlanBuilder;
   readonly #closed: boolean;
   readonly #extraVisits: number;
-  readonly #limit: number;
-  readonly #print: (formula: Formula) => string;
-  readonly #variables: Mutable<TimeVariable>[] = [];
-  readonly #choices: Choice[] = [];
-  readonly #subgoals: Subgoal[] = [];
-  readonly #invariants: Invariant[] = [];
-  readonly #constraints: TimeConstraint[] = [];
-  readonly #conservative: Conservatism[] = [];
 
-  constructor({ samples, predicateText, extraVisits, limit, until }: DecomposeOptions) {
-    if (!(Number.isInteger(samples) && samples > 0)) {
-      throw new VernierError('USAGE', `samples: expected a positive whole number, received ${samples}`);
-    }
-    this.#last = samples - 1;
+  constructor(options: DecomposeOptions) {
+    const { samples, predicateText, extraVisits, limit, until } = options;
+    this.#plan = new PlanBuilder(
+      samples,
+      (formula) => printFormula(formula, predicateText ?? ((predicate) => `p${predicate}`)),
+      limit ?? 64,
+    );
     this.#closed = (until ?? defaultSemantics.until) === 'closed';
     this.#extraVisits = extraVisits ?? 0;
-    this.#limit = limit ?? 64;
-    this.#print = (formula) => printFormula(formula, predicateText ?? ((predicate) => `p${predicate}`));
   }
 
   finish(): Decomposition {
-    return {
-      samples: this.#last + 1,
-      variables: this.#variables,
-      choices: this.#choices,
-      subgoals: this.#subgoals,
-      invariants: this.#invariants,
-      constraints: this.#constraints,
-      conservative: this.#conservative,
-    };
+    return this.#plan.finish();
   }
 
   /** The formula holds at `at`, a sample that its constraints keep inside the trace. */
@@ -116,7 +89,7 @@ class Decomposer {
         return;
       }
       case 'or':
-        this.#branch(
+        this.#plan.branch(
           formula,
           formula.operands.map((operand) => (inner) => this.reach(operand, at, inner)),
           guard,
@@ -126,7 +99,7 @@ class Decomposer {
         this.#reachEventually(formula, at, guard);
         return;
       case 'always':
-        this.#always(formula.operand, ...this.#window(at, formula.interval), guard, formula);
+        this.#always(formula.operand, ...this.#plan.window(at, formula.interval), guard, formula);
         return;
       case 'until':
         this.#reachUntil(formula, at, guard);
@@ -145,17 +118,12 @@ class Decomposer {
       const options = formula.operands.map(
         (operand) => (inner: Guard) => this.#reachState(operand, at, inner),
       );
-      this.#branch(formula, options, guard);
+      this.#plan.branch(formula, options, guard);
       return;
     }
     const splits = formula.kind === 'and' && !isFixed && formula.operands.some(hasOr);
     if (!splits) {
-      this.#subgoals.push({
-        condition: conditionOf(formula),
-        time: at,
-        active: guard,
-        text: this.#print(formula),
-      });
+      this.#plan.subgoal(formula, at, guard);
       return;
     }
     const plain = formula.operands.filter((operand) => !hasOr(operand));
@@ -169,13 +137,13 @@ class Decomposer {
       interval = sum(interval, operand.interval);
       operand = operand.operand;
     }
-    this.#within(at, interval, guard, formula, (time) => this.reach(operand, time, guard));
+    this.#plan.within(at, interval, guard, formula, (time) => this.reach(operand, time, guard));
   }
 
   #reachUntil(formula: Binary, at: TimeBound, guard: Guard): void {
     const { left, right, interval } = formula;
     const strictly = (window: Interval, inner: Guard): void =>
-      this.#within(at, window, inner, formula, (time) => {
+      this.#plan.within(at, window, inner, formula, (time) => {
         this.reach(right, time, inner);
         this.#always(left, at, this.#closed ? time : shifted(time, -1), inner, formula);
       });
@@ -185,7 +153,7 @@ class Decomposer {
     } else if (interval.to === 0) {
       this.reach(right, at, guard);
     } else {
-      this.#branch(
+      this.#plan.branch(
         formula,
         [(inner) => this.reach(right, at, inner), (inner) => strictly({ from: 1, to: interval.to }, inner)],
         guard,
@@ -197,14 +165,14 @@ class Decomposer {
     const { left, right, interval } = formula;
     const { from, to } = interval;
     const options: ((inner: Guard) => void)[] = [
-      (inner) => this.#always(right, ...this.#window(at, interval), inner, formula),
+      (inner) => this.#always(right, ...this.#plan.window(at, interval), inner, formula),
     ];
     // From its own sample on (closed) or behind it (half-open), left frees right.
     const freed = this.#closed ? 0 : 1;
     const released = (window: Interval, asks: boolean): void => {
       if (window.from > window.to) return;
       options.push((inner) =>
-        this.#within(at, window, inner, formula, (time) => {
+        this.#plan.within(at, window, inner, formula, (time) => {
           this.reach(left, time, inner);
           if (asks) this.#always(right, shifted(at, from), shifted(time, freed - 1), inner, formula);
         }),
@@ -216,7 +184,7 @@ class Decomposer {
       released({ from: 0, to: Math.min(from, to) - freed }, false);
       released({ from: from + 1 - freed, to: to - freed }, true);
     }
-    this.#branch(formula, options, guard);
+    this.#plan.branch(formula, options, guard);
   }
 
   /** The formula holds from `from` to `to`. `whole` is what a message names. */
@@ -227,18 +195,12 @@ class Decomposer {
       return;
     }
     if (isStateFormula(formula)) {
-      this.#invariants.push({
-        condition: conditionOf(formula),
-        from,
-        to,
-        active: guard,
-        text: this.#print(formula),
-      });
+      this.#plan.invariant(formula, from, to, guard);
       return;
     }
     if (from.variable === to.variable && from.offset === to.offset) {
-      this.#inside(from, guard);
-      this.#passesEnd(from, 0, whole);
+      this.#plan.inside(from, guard);
+      this.#plan.passesEnd(from, 0, whole);
       this.reach(formula, from, guard);
       return;
     }
@@ -248,7 +210,7 @@ class Decomposer {
         return;
       case 'always': {
         const { interval, operand } = formula;
-        const end = interval.to === Infinity ? this.#end() : this.#cut(shifted(to, interval.to));
+        const end = interval.to === Infinity ? this.#plan.end() : this.#plan.cut(shifted(to, interval.to));
         this.#always(operand, shifted(from, interval.from), end, guard, whole);
         return;
       }
@@ -259,7 +221,10 @@ class Decomposer {
         this.#alwaysUntil(formula, from, to, guard, whole);
         return;
       case 'release': {
-        this.#note(whole, `always over release keeps ${this.#print(formula.right)} without a release`);
+        this.#plan.note(
+          whole,
+          `always over release keeps ${this.#plan.print(formula.right)} without a release`,
+        );
         const kept = temporal('always', formula.right, formula.interval);
         this.#always(kept, from, to, guard, whole);
         return;
@@ -277,8 +242,8 @@ class Decomposer {
     }
     if (interval.from === interval.to) {
       const end = shifted(to, interval.to);
-      this.#inside(end, guard);
-      this.#passesEnd(to, interval.to, whole);
+      this.#plan.inside(end, guard);
+      this.#plan.passesEnd(to, interval.to, whole);
       this.#always(operand, shifted(from, interval.from), end, guard, whole);
     } else {
       this.#visits(operand, interval, from, to, guard, whole);
@@ -293,7 +258,8 @@ class Decomposer {
     } else if (interval.from === 0 && isStateFormula(left) && isStateFormula(right)) {
       this.#always(or(left, right), from, shifted(final, -1), guard, whole);
     } else {
-      if (interval.from === 0) this.#note(whole, `${this.#print(left)} is kept up to the last visit`);
+      if (interval.from === 0)
+        this.#plan.note(whole, `${this.#plan.print(left)} is kept up to the last visit`);
       this.#always(left, from, shifted(final, -1), guard, whole);
     }
   }
@@ -308,10 +274,10 @@ class Decomposer {
     } else if (timed.length === 1 && first?.kind === 'eventually' && condition) {
       this.#visitsUnless(condition, first, from, to, guard, whole);
     } else {
-      this.#note(whole, 'one operand of the disjunction under always is kept for the whole window');
+      this.#plan.note(whole, 'one operand of the disjunction under always is kept for the whole window');
       const options = timed.map((operand) => (inner: Guard) => this.#always(operand, from, to, inner, whole));
       if (condition) options.push((inner) => this.#always(condition, from, to, inner, whole));
-      this.#branch(formula, options, guard);
+      this.#plan.branch(formula, options, guard);
     }
   }
 
@@ -330,17 +296,17 @@ class Decomposer {
     for (let i = 0; i < count; i++) {
       const variable =
         i === 0
-          ? this.#variable(from, interval, guard, whole)
-          : this.#variable(time, { from: 0, to: gap }, guard, whole);
+          ? this.#plan.variable(from, interval, guard, whole)
+          : this.#plan.variable(time, { from: 0, to: gap }, guard, whole);
       time = { variable, offset: 0 };
       if (i === count - 1) {
-        this.#order(shifted(to, interval.from), time, guard);
-        if (interval.to !== Infinity) this.#order(time, shifted(to, interval.to), guard);
+        this.#plan.order(shifted(to, interval.from), time, guard);
+        if (interval.to !== Infinity) this.#plan.order(time, shifted(to, interval.to), guard);
       }
       this.reach(formula, time, guard);
-      this.#close(variable);
+      this.#plan.close(variable);
     }
-    this.#passesEnd(to, interval.from, whole);
+    this.#plan.passesEnd(to, interval.from, whole);
     return time;
   }
 
@@ -362,17 +328,17 @@ class Decomposer {
       }
       const visit = (active: Guard): void => {
         const window = i === 0 ? { from: interval.from, to: Infinity } : { from: 0, to: Infinity };
-        const variable = this.#variable(previous, window, active, whole);
+        const variable = this.#plan.variable(previous, window, active, whole);
         const time = { variable, offset: 0 };
         if (interval.to !== Infinity) {
-          this.#order(time, shifted(to, interval.to), active);
+          this.#plan.order(time, shifted(to, interval.to), active);
           this.#always(condition, uncovered, shifted(time, -interval.to - 1), active, whole);
         }
         this.reach(operand, time, active);
-        this.#close(variable);
+        this.#plan.close(variable);
         another(i + 1, shifted(time, 1 - interval.from), time, active);
       };
-      this.#branch(or(condition, temporal('eventually', operand, interval)), [none, visit], inner);
+      this.#plan.branch(or(condition, temporal('eventually', operand, interval)), [none, visit], inner);
     };
     another(0, from, from, guard);
   }
@@ -381,123 +347,19 @@ class Decomposer {
     const samples =
       from.variable === to.variable
         ? to.offset - from.offset + 1
-        : this.#latest(to) - this.#earliest(from) + 1;
+        : this.#plan.latest(to) - this.#plan.earliest(from) + 1;
     const window = interval.to - interval.from + 1;
-    const count = Math.max(1, Math.ceil(samples / window));
+    const count = Math.max(1, Math.ceil(samples / window + (samples > 1 ? 0.5 : 0)));
     if (samples > 1 && interval.to !== Infinity) {
-      this.#note(whole, `${count + this.#extraVisits} visits are planned; a trace may need more`);
+      this.#plan.note(whole, `${count + this.#extraVisits} visits are planned; a trace may need more`);
     }
     return count + this.#extraVisits;
-  }
-
-  /** Calls `plan` with a sample of the interval behind `at`. */
-  #within(
-    at: TimeBound,
-    interval: Interval,
-    guard: Guard,
-    whole: Formula,
-    plan: (time: TimeBound) => void,
-  ): void {
-    if (interval.from === interval.to) {
-      const time = shifted(at, interval.from);
-      this.#inside(time, guard);
-      plan(time);
-      return;
-    }
-    const variable = this.#variable(at, interval, guard, whole);
-    plan({ variable, offset: 0 });
-    this.#close(variable);
-  }
-
-  #variable(at: TimeBound, interval: Interval, active: Guard, whole: Formula): number {
-    const index = this.#variables.length;
-    this.#checkLimit(index, 'time variables', whole);
-    this.#variables.push({
-      active,
-      earliest: Math.min(this.#last, this.#earliest(at) + interval.from),
-      latest: Math.min(this.#last, this.#latest(at) + interval.to),
-      end: index + 1,
-    });
-    const time = { variable: index, offset: 0 };
-    this.#order(shifted(at, interval.from), time, active);
-    if (interval.to !== Infinity) this.#order(time, shifted(at, interval.to), active);
-    return index;
-  }
-
-  #close(variable: number): void {
-    this.#variables[variable]!.end = this.#variables.length;
-  }
-
-  #branch(formula: Formula, options: readonly ((guard: Guard) => void)[], guard: Guard): void {
-    if (options.length === 1) {
-      options[0]!(guard);
-      return;
-    }
-    const choice = this.#choices.length;
-    this.#checkLimit(choice, 'choices', formula);
-    this.#choices.push({ options: options.length, active: guard, text: this.#print(formula) });
-    for (const [option, plan] of options.entries()) plan([...guard, { choice, option }]);
-  }
-
-  /** The earlier bound is not behind the later one. */
-  #order(earlier: TimeBound, later: TimeBound, active: Guard): void {
-    this.#constraints.push({
-      left: earlier.variable,
-      right: later.variable,
-      bound: later.offset - earlier.offset,
-      active,
-    });
-  }
-
-  /** The bound lies inside the trace. */
-  #inside(time: TimeBound, active: Guard): void {
-    if (this.#latest(time) > this.#last) this.#order(time, this.#end(), active);
-  }
-
-  #window(at: TimeBound, { from, to }: Interval): [TimeBound, TimeBound] {
-    return [shifted(at, from), to === Infinity ? this.#end() : this.#cut(shifted(at, to))];
-  }
-
-  /** Behind the last sample there is nothing; only a bound that no variable moves can be cut. */
-  #cut(time: TimeBound): TimeBound {
-    return time.variable === origin && time.offset > this.#last ? this.#end() : time;
-  }
-
-  #end(): TimeBound {
-    return { variable: origin, offset: this.#last };
-  }
-
-  #earliest({ variable, offset }: TimeBound): number {
-    return variable === origin ? offset : this.#variables[variable]!.earliest + offset;
-  }
-
-  #latest({ variable, offset }: TimeBound): number {
-    return variable === origin ? offset : this.#variables[variable]!.latest + offset;
-  }
-
-  #passesEnd(time: TimeBound, more: number, whole: Formula): void {
-    if (time.variable !== origin && this.#latest(time) + more > this.#last) {
-      this.#note(whole, 'a window that may reach behind the last sample is kept inside');
-    }
-  }
-
-  #note(formula: Formula, reason: string): void {
-    this.#conservative.push({ text: this.#print(formula), reason });
-  }
-
-  #checkLimit(used: number, what: string, formula: Formula): void {
-    if (used < this.#limit) return;
-    throw new VernierError(
-      'SPEC',
-      `cannot decompose ${this.#print(formula)}: it takes more than ${this.#limit} ${what}`,
-      { hint: 'widen the window of its eventually, or shorten that of its always' },
-    );
   }
 
   #past(formula: Formula): VernierError {
     return new VernierError(
       'SPEC',
-      `cannot decompose ${this.#print(formula)}: ${formula.kind} looks back, and a plan only orders what is to come`,
+      `cannot decompose ${this.#plan.print(formula)}: ${formula.kind} looks back, and a plan only orders what is to come`,
       { hint: 'say it with operators of the future: until, eventually, always' },
     );
   }
@@ -509,10 +371,6 @@ function hasOr(formula: Formula): boolean {
 
 function conjunction(operands: readonly Formula[]): Formula {
   return operands.length === 1 ? operands[0]! : { kind: 'and', operands };
-}
-
-function shifted({ variable, offset }: TimeBound, by: number): TimeBound {
-  return { variable, offset: offset + by };
 }
 
 function sum(a: Interval, b: Interval): Interval {

@@ -53,7 +53,6 @@ export class AllocationChains {
   readonly #proposals: AllocationBatch;
   readonly #proposalScores: Float32Array;
   readonly #logRatios: Float64Array;
-  readonly #word = new Int32Array(1);
 
   constructor(space: AllocationSpace, draws: Draws, { count, temperature, uniformShare }: ChainOptions) {
     if (!(temperature > 0)) {
@@ -98,7 +97,7 @@ export class AllocationChains {
     for (let i = 0; i < chains; i++) {
       this.proposed++;
       const change = (this.#proposalScores[i]! - scores[i]!) / this.#temperature + this.#logRatios[i]!;
-      if (!(Math.log(this.#uniform()) < change)) continue;
+      if (!(Math.log(this.#draws.uniform()) < change)) continue;
       this.accepted++;
       copy(proposals.rows[i]!, current.rows[i]!);
       scores[i] = this.#proposalScores[i]!;
@@ -109,12 +108,6 @@ export class AllocationChains {
     score(batch, outScores);
     const bad = outScores.findIndex(Number.isNaN);
     if (bad >= 0) throw new VernierError('NUMERIC', `the score of allocation ${bad} is NaN`);
-  }
-
-  /** In (0, 1). */
-  #uniform(): number {
-    this.#draws.integers(this.#word, 2 ** 31);
-    return (this.#word[0]! + 0.5) * 2 ** -31;
   }
 }
 

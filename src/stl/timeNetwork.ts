@@ -1,3 +1,5 @@
+import type { Draws } from '#core/draws';
+
 /** Integer time variables under difference constraints t_i - t_j <= bound (a simple temporal network).
  * @source Dechter, Meiri, Pearl 1991, Temporal constraint networks; differs: integer bounds, so integer solutions */
 
@@ -7,9 +9,6 @@ export interface DifferenceConstraint {
   readonly right: number;
   readonly bound: number;
 }
-
-/** Integers below a bound. */
-export type Below = (bound: number) => number;
 
 /** The tightened constraints of some variables. Sampling and shifting start from it without another search: whatever
  * values keep the pairwise bounds among the fixed variables can be extended to all. */
@@ -101,12 +100,12 @@ export class TimeNetwork {
    * rounds of Gibbs sampling. The first pass alone favours points behind narrow intervals (in an ordered pair over
    * [0, T] each second time is uniform behind the first); the sweeps converge to the uniform distribution over all integer
    * solutions, because single blocks moved by one connect them. @param outTimes by variable; others are left alone */
-  sample(below: Below, outTimes: Int32Array, sweeps: number): void {
+  sample(draws: Draws, outTimes: Int32Array, sweeps: number): void {
     const { free } = this;
     const order = this.#order;
     order.set(free);
     for (let i = order.length - 1; i > 0; i--) {
-      const j = below(i + 1);
+      const j = draws.below(i + 1);
       const swapped = order[i]!;
       order[i] = order[j]!;
       order[j] = swapped;
@@ -122,10 +121,10 @@ export class TimeNetwork {
         low = Math.max(low, time - this.mostDifference(other, place));
         high = Math.min(high, time + this.mostDifference(place, other));
       }
-      outTimes[this.variables[place]!] = low + below(high - low + 1);
+      outTimes[this.variables[place]!] = low + draws.below(high - low + 1);
     }
     for (let sweep = 0; sweep < sweeps; sweep++) {
-      for (const place of free) this.#redraw(below, place, outTimes);
+      for (const place of free) this.#redraw(draws, place, outTimes);
     }
     this.#follow(outTimes);
   }
@@ -133,8 +132,8 @@ export class TimeNetwork {
   /** Draws the times of the variables that are not kept, in the order of `variables`, each uniformly from what the kept
    * ones and those before leave. @param kept 1 per variable that stays @returns the log of the probability of the draw,
    * -Infinity where the kept ones contradict */
-  extend(below: Below, kept: Uint8Array, outTimes: Int32Array): number {
-    return this.#walk(kept, outTimes, below);
+  extend(draws: Draws, kept: Uint8Array, outTimes: Int32Array): number {
+    return this.#walk(kept, outTimes, draws);
   }
 
   /** The log of the probability that `extend` draws these times. */
@@ -142,7 +141,7 @@ export class TimeNetwork {
     return this.#walk(kept, times, undefined);
   }
 
-  #walk(kept: Uint8Array, times: Int32Array, below: Below | undefined): number {
+  #walk(kept: Uint8Array, times: Int32Array, draws: Draws | undefined): number {
     const { variables } = this;
     let log = 0;
     for (let pass = 1; pass >= 0; pass--) {
@@ -159,7 +158,7 @@ export class TimeNetwork {
           low = Math.max(low, time - this.mostDifference(other, place));
           high = Math.min(high, time + this.mostDifference(place, other));
         }
-        if (pass === 0 && below && low <= high) times[variable] = low + below(high - low + 1);
+        if (pass === 0 && draws && low <= high) times[variable] = low + draws.below(high - low + 1);
         const time = times[variable]!;
         if (!(low <= time && time <= high)) return Number.NEGATIVE_INFINITY;
         if (pass === 0) log -= Math.log(high - low + 1);
@@ -169,16 +168,16 @@ export class TimeNetwork {
   }
 
   /** Draws one of the blocks that can move, uniformly from what all others leave: symmetric, as a Gibbs step is. */
-  moveOne(below: Below, outTimes: Int32Array): void {
+  moveOne(draws: Draws, outTimes: Int32Array): void {
     if (this.free.length === 0) return;
-    this.#redraw(below, this.free[below(this.free.length)]!, outTimes);
+    this.#redraw(draws, this.free[draws.below(this.free.length)]!, outTimes);
     this.#follow(outTimes);
   }
 
-  #redraw(below: Below, place: number, outTimes: Int32Array): void {
+  #redraw(draws: Draws, place: number, outTimes: Int32Array): void {
     const low = this.#reach(outTimes, place, -1);
     const high = this.#reach(outTimes, place, 1);
-    outTimes[this.variables[place]!] = low + below(high - low + 1);
+    outTimes[this.variables[place]!] = low + draws.below(high - low + 1);
   }
 
   /** The least or the most of the variable at `place` with all of its block, every other block where it is. */
@@ -196,7 +195,7 @@ export class TimeNetwork {
   }
 
   /** Moves the variables in [first, end) together, by a uniform one of the shifts that the others leave: symmetric. */
-  shift(below: Below, first: number, end: number, outTimes: Int32Array): void {
+  shift(draws: Draws, first: number, end: number, outTimes: Int32Array): void {
     const { variables } = this;
     const moves = (variable: number): boolean => variable >= first && variable < end;
     let low = Number.NEGATIVE_INFINITY;
@@ -211,7 +210,7 @@ export class TimeNetwork {
       }
     }
     if (!(low < high)) return;
-    const by = low + below(high - low + 1);
+    const by = low + draws.below(high - low + 1);
     for (const variable of variables) if (moves(variable)) outTimes[variable] = outTimes[variable]! + by;
   }
 

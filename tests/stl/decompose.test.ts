@@ -53,13 +53,17 @@ describe('decomposition', () => {
     ]);
   });
 
-  it('takes the fewest visits for a patrol', () => {
-    const plan = decomposed('G[0,19] F[0,5] a', 40);
-    expect(plan.variables).toHaveLength(4);
-    const space = new AllocationSpace(plan);
-    const network = space.network(new Int32Array(0))!;
-    expect([network.earliest(0), network.latest(0)]).toEqual([1, 5]);
-    expect([network.earliest(3), network.latest(3)]).toEqual([19, 23]);
+  it.each([
+    // 20 samples in windows of 6 take 4 visits, 24 would be rigid at 4 and take 5.
+    ['G[0,19] F[0,5] a', [1, 5], [19, 23]],
+    ['G[0,23] F[0,5] a', [0, 5], [23, 28]],
+  ] as const)('plans the visits of %s with time to spare', (text, first, last) => {
+    const plan = decomposed(text, 40);
+    const network = new AllocationSpace(plan).network(new Int32Array(0))!;
+    const end = plan.variables.length - 1;
+    expect(end).toBe(text.includes('19') ? 3 : 4);
+    expect([network.earliest(0), network.latest(0)]).toEqual(first);
+    expect([network.earliest(end), network.latest(end)]).toEqual(last);
     expect(plan.conservative).toHaveLength(1);
   });
 
