@@ -45,7 +45,12 @@ export async function drawTrajectories(options: TrajectoryOptions): Promise<stri
   }
 }
 
-async function recordPaths(env: VectorEnv, policy: Policy, offset: number, seed: number): Promise<PlotPath[]> {
+async function recordPaths(
+  env: VectorEnv,
+  policy: Policy,
+  offset: number,
+  seed: number,
+): Promise<PlotPath[]> {
   const { B, signalsLength } = env;
   env.reset({ seed });
   policy.reset();
@@ -96,13 +101,19 @@ export function regionsOf(task: ResolvedTask, env: Pick<VectorEnv, 'readCopy'>):
     });
     const atoms = [...texts.keys()].filter((p) => new RegExp(`\\b${name}\\b`).test(texts[p]!));
     if (!shape || atoms.length === 0) return [];
-    return [{ name, role: atoms.every((p) => avoided.has(p)) ? ('avoid' as const) : ('reach' as const), ...shape }];
+    return [
+      { name, role: atoms.every((p) => avoided.has(p)) ? ('avoid' as const) : ('reach' as const), ...shape },
+    ];
   });
 }
 
 type Shape =
   | { readonly kind: 'disc'; readonly centre: readonly [number, number]; readonly radius: number }
-  | { readonly kind: 'box'; readonly low: readonly [number, number]; readonly high: readonly [number, number] };
+  | {
+      readonly kind: 'box';
+      readonly low: readonly [number, number];
+      readonly high: readonly [number, number];
+    };
 
 function shapeOf(
   expression: string,

@@ -6,7 +6,11 @@ export type PlotRegion = {
   readonly role: 'reach' | 'avoid';
 } & (
   | { readonly kind: 'disc'; readonly centre: readonly [number, number]; readonly radius: number }
-  | { readonly kind: 'box'; readonly low: readonly [number, number]; readonly high: readonly [number, number] }
+  | {
+      readonly kind: 'box';
+      readonly low: readonly [number, number];
+      readonly high: readonly [number, number];
+    }
 );
 
 export interface PlotPath {

@@ -59,6 +59,12 @@ export async function trainFormula(
   }
 }
 
+/** The task with episodes that end as soon as the monitor's verdict is known: the verdict is the same. */
+export function endingEarly(task: ResolvedTask): ResolvedTask {
+  const { monitors } = task;
+  return monitors ? { ...task, monitors: { ...monitors, native: { ...monitors.native, terminates: true } } } : task;
+}
+
 interface Best {
   readonly successes: number;
   readonly values: Readonly<Record<string, ContainerData>>;
@@ -152,7 +158,7 @@ class FormulaRun {
   }
 
   async #makeEnv(environments: number, seed: number, autoReset: boolean): Promise<VectorEnv> {
-    const env = await makeEnv(this.#task, { environments, seed, autoReset, ...this.#threads });
+    const env = await makeEnv(endingEarly(this.#task), { environments, seed, autoReset, ...this.#threads });
     this.#closers.push(() => env.close());
     return env;
   }
