@@ -72,7 +72,7 @@ export const familySpaces = {
     high: [0.65, 0.3, 0.6],
     radius: [0.05, 0.09],
     position: 'position',
-    start: [0.55, 0, 0.55],
+    start: [0.5, 0, 0.25],
     startSpread: 0.02,
     speed: 0.015,
     clearance: 0.02,
@@ -80,11 +80,11 @@ export const familySpaces = {
   /** The Panda's joint angles around its home pose. */
   pandaJoints: {
     name: 'pandaJoints',
-    low: [-1, -1, -1, -2.57, -1, 0.87, -1],
-    high: [1, 1, 1, -0.57, 1, 2.87, 1],
+    low: [-1, -1, -1, -3, -1, 1.29, -0.21],
+    high: [1, 1, 1, -1.33, 1, 3.29, 1.79],
     radius: [0.4, 0.7],
     position: 'arm.position',
-    start: [0, 0, 0, -1.57, 0, 1.87, 0],
+    start: [0, -0.04, 0, -2.33, 0, 2.29, 0.79],
     startSpread: 0.1,
     speed: 0.05,
     clearance: 0.05,
