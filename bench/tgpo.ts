@@ -6,7 +6,6 @@ import { parseArgs } from 'node:util';
 import { VernierError } from '#core/errors';
 import type { Score } from '#learn/events';
 import { RunDirectory } from '#learn/runDirectory';
-import { wilson } from '#learn/statistics';
 import { trainFormula } from '#learn/tgpo/formulaRun';
 import { packageRoot } from '#native/addon';
 import { loadFormulaTask } from '#spec/formulaTask';
@@ -50,6 +49,8 @@ export interface SeedResult {
   /** Following the critic's best plan, without rehearsals. */
   readonly unrehearsed?: Pick<Score, 'successes' | 'episodes'>;
   readonly environmentSteps: number;
+  /** First weights that were tried. */
+  readonly attempts: number;
   /** Acting and learning alone. */
   readonly learningSeconds: number;
   readonly seconds: number;
@@ -89,10 +90,10 @@ const HORIZON: Readonly<Record<Environment, number>> = {
   ant: 300,
 };
 const STEPS: Readonly<Record<Environment, number>> = {
-  linear: 400_000,
-  unicycle: 600_000,
-  quadrotor: 1_000_000,
-  panda: 1_000_000,
+  linear: 1_200_000,
+  unicycle: 1_200_000,
+  quadrotor: 1_500_000,
+  panda: 1_500_000,
   ant: 600_000,
 };
 
@@ -146,9 +147,7 @@ function draw(
 }
 
 const settingsOf = (algorithm: string): string[] =>
-  algorithm === 'uniform'
-    ? ['tgpo.algorithm=tgpo', 'tgpo.uniform_share=1']
-    : [`tgpo.algorithm=${algorithm}`];
+  algorithm === 'uniform' ? ['tgpo.algorithm=tgpo', 'tgpo.uniform_share=1'] : [`tgpo.algorithm=${algorithm}`];
 
 async function learn(
   { environment, drawn }: Formula,
@@ -185,6 +184,7 @@ async function learn(
     score: short(result.policy!),
     ...(result.unrehearsed ? { unrehearsed: short(result.unrehearsed) } : {}),
     environmentSteps: result.environmentSteps,
+    attempts: result.attempts!,
     learningSeconds: result.learningSeconds,
     seconds: result.seconds,
     overrides: all,
@@ -273,7 +273,8 @@ if (values.help) {
         if (!values.tuning && !values.force && isKept(formula, algorithm, seed)) continue;
         const run = await learn(formula, algorithm, seed, overrides);
         if (!values.tuning) keep(formula, algorithm, run);
-        const rate = ({ successes, episodes }: SeedResult['score']): string => (successes / episodes).toFixed(3);
+        const rate = ({ successes, episodes }: SeedResult['score']): string =>
+          (successes / episodes).toFixed(3);
         const alone = run.unrehearsed ? ` (${rate(run.unrehearsed)} without rehearsals)` : '';
         console.log(
           `${formula.drawn.name} ${algorithm} seed ${seed}: ${rate(run.score)}${alone}, ` +

@@ -148,7 +148,7 @@ export class PpoAgent {
     this.#values = compile(valueProgram(this.networks, shape.B), options);
     this.#update = compile(updateProgram(this.networks, settings), options);
     this.#rate = inputOf(this.#update, 'learningRate');
-    this.#rate[0] = settings.target_kl > 0 ? settings.learning_rate / 2 : settings.learning_rate;
+    this.#rate[0] = firstRate(settings);
     this.action = outputOf(this.#act, 'action');
     this.logProbability = outputOf(this.#act, 'logProbability');
     this.value = outputOf(this.#act, 'value');
@@ -255,6 +255,17 @@ export class PpoAgent {
     }
   }
 
+  /** New weights, as if nothing had been learned. */
+  restart(rng: PhiloxStream): void {
+    const fresh = actorCritic(this.networks.shape, this.#settings, rng);
+    for (const name of ['policy', 'value'] as const) {
+      const block = this.networks[name];
+      block.copyFrom(fresh[name]);
+      for (const moments of Object.values(block.optimizer)) (moments as Float32Array).fill(0);
+    }
+    this.#rate[0] = firstRate(this.#settings);
+  }
+
   /** Every array a checkpoint must keep, live. */
   state(): Readonly<Record<string, Float32Array>> {
     const state: Record<string, Float32Array> = { learningRate: this.#rate };
@@ -273,6 +284,10 @@ export class PpoAgent {
     this.#values.close();
     this.#update.close();
   }
+}
+
+function firstRate({ target_kl, learning_rate }: PpoSettings): number {
+  return target_kl > 0 ? learning_rate / 2 : learning_rate;
 }
 
 /** What the policy does without exploring: inputs observation [B,O], output action [B,A]. */

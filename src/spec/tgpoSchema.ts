@@ -13,7 +13,7 @@ export const tgpoSchema = z
       description:
         'tgpo: plans of timed subgoals; baselines: tau_mdp sees the last observations, f_mdp sees flags, sparse is rewarded at the end alone.',
     }),
-    steps: count.default(500_000).meta({ description: 'Environment steps, all environments together.' }),
+    steps: count.default(1_000_000).meta({ description: 'Environment steps, all environments together.' }),
     environments: count.default(128),
     rollout: count.default(32).meta({ description: 'Control steps of each environment between updates.' }),
     threads: count.optional().meta({ description: 'Threads of stepping and learning. Default: the CPUs.' }),
@@ -25,7 +25,7 @@ export const tgpoSchema = z
       .default([64, 64])
       .meta({ description: 'Widths of policy and value network.' }),
     activation: z.enum(['relu', 'tanh', 'gelu', 'silu']).default('tanh'),
-    initial_std: positive.default(0.6).meta({ description: 'First deviation of the actions.' }),
+    initial_std: positive.default(1).meta({ description: 'First deviation of the actions.' }),
     gamma: positive.max(1).default(0.99),
     lambda: share.default(0.95).meta({ description: 'Of the generalised advantages.' }),
     clip: positive
@@ -34,7 +34,7 @@ export const tgpoSchema = z
     value_clip: nonnegative
       .default(0)
       .meta({ description: 'Farthest that a value moves in a round; 0 is off.' }),
-    entropy: nonnegative.default(0.001),
+    entropy: nonnegative.default(0.02),
     learning_rate: positive.default(3e-3).meta({
       description: 'The largest. Half of it at first where it is steered, and down to a tenth over the run.',
     }),
@@ -59,6 +59,9 @@ export const tgpoSchema = z
     }),
     temperature: positive.default(0.5).meta({ description: 'Of the Metropolis-Hastings walk over plans.' }),
     chain_steps: count.default(4).meta({ description: 'Steps of the walk per episode.' }),
+    practice: share.default(0.3).meta({
+      description: 'Share of training episodes that begin in the middle of their plan.',
+    }),
     memory: count.default(32).meta({ description: 'tau_mdp: observations that the policy sees.' }),
 
     candidates: count.default(256).meta({ description: 'Plans that the critic scores before an episode.' }),
@@ -66,10 +69,15 @@ export const tgpoSchema = z
       description: 'How many of the best are tried in a simulation first; 0 follows the critic alone.',
     }),
 
-    evaluate_every: count.default(100_000).meta({ description: 'Environment steps between evaluations.' }),
+    restart_after: count.default(300_000).meta({
+      description:
+        'Environment steps after which weights that lead nowhere are given up; the learning rate falls over them.',
+    }),
+    restart_below: share.default(0.5).meta({ description: 'Success below which they are.' }),
+    evaluate_every: count.default(50_000).meta({ description: 'Environment steps between evaluations.' }),
     evaluate_episodes: count.default(64),
     checkpoint_every: count.default(200_000).meta({ description: 'Environment steps between checkpoints.' }),
-    stop_at: share.optional().meta({ description: 'Stop when an evaluation reaches this success rate.' }),
+    stop_at: share.default(1).meta({ description: 'Stop when an evaluation reaches this success rate.' }),
   })
   .meta({ description: 'On-policy reinforcement of the formula under `spec`, without demonstrations.' });
 

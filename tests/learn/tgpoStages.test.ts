@@ -113,7 +113,7 @@ describe('a plan that is followed', () => {
     ];
     run(plan, trace);
     plan.tracker.observe(0, Float64Array.from(trace.flat()), 4, out, 0);
-    const common = [1 - 2 / 8, 0, 0, 1 / 16, 1, 0];
+    const common = [1 - 2 / 8, 0, 0, 1 / 16, 1, 1, 0];
     const a = [0, 1, 0, 0];
     const b = [1, 0, 1 / 8, 1];
     const predicates = [Math.tanh(1), Math.tanh(-1)];

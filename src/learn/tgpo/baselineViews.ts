@@ -39,6 +39,10 @@ export class SparseView implements EpisodeView {
     return false;
   }
 
+  isPractice(_row: number): boolean {
+    return false;
+  }
+
   observe(out: Float32Array): void {
     const { B, O, observation, steps } = this.env;
     for (let row = 0; row < B; row++) {

@@ -39,6 +39,8 @@ export interface EpisodeView {
   finish(row: number): number;
   /** Whether the rest of the row's episode cannot matter. */
   isOver(row: number): boolean;
+  /** Whether the row's episode is practice: what the exact monitor says of it means nothing. */
+  isPractice(row: number): boolean;
   /** @shape out [B,width] */
   observe(out: Float32Array): void;
   /** Everything a checkpoint must keep, live. */

@@ -82,9 +82,13 @@ export class FormulaLearner {
       plans: source,
       onClose: () => scorer?.close(),
       makeView: (networks) =>
-        new PlanView(env, this.#tracker(space, env, env.B), (rows) => {
-          scorer ??= new PlanScorer(networks(), this.#tracker(space, env, CHAINS), compile);
-          return source.choose(env, rows, scorer);
+        new PlanView(env, this.#tracker(space, env, env.B), {
+          choose: (rows) => {
+            scorer ??= new PlanScorer(networks(), this.#tracker(space, env, CHAINS), compile);
+            return source.choose(env, rows, scorer);
+          },
+          practise: (plan) => source.practise(plan),
+          success: settings.success,
         }),
     });
   }
@@ -103,7 +107,9 @@ export class FormulaLearner {
       compile,
       ...(simulation ? { simulation } : {}),
     });
-    const view = new PlanView(env, this.#tracker(space, env, env.B), (rows) => chooser.choose(env, rows));
+    const view = new PlanView(env, this.#tracker(space, env, env.B), {
+      choose: (rows) => chooser.choose(env, rows),
+    });
     return closingToo(new ViewPolicy(env, view, networks, compile), chooser);
   }
 

@@ -33,6 +33,8 @@ export interface FormulaResult extends TrainResult {
   readonly unrehearsed?: Score;
   /** Seconds of acting and learning alone, evaluations left out. */
   readonly learningSeconds: number;
+  /** First weights that were tried. */
+  readonly attempts?: number;
 }
 
 /** Settings that may differ between a run and its continuation. */
@@ -62,7 +64,9 @@ export async function trainFormula(
 /** The task with episodes that end as soon as the monitor's verdict is known: the verdict is the same. */
 export function endingEarly(task: ResolvedTask): ResolvedTask {
   const { monitors } = task;
-  return monitors ? { ...task, monitors: { ...monitors, native: { ...monitors.native, terminates: true } } } : task;
+  return monitors
+    ? { ...task, monitors: { ...monitors, native: { ...monitors.native, terminates: true } } }
+    : task;
 }
 
 interface Best {
@@ -227,7 +231,20 @@ class FormulaRun {
     this.#tell({ kind: 'evaluation', what: 'policy', environmentSteps, score: scoreOf(result) });
     if (this.#best === undefined || result.successes >= this.#best.successes)
       this.#best = { successes: result.successes, values: copied(actingBlocks(trainer)) };
+    this.#restartIfStuck(trainer, result.rate);
     return result;
+  }
+
+  /** Weights that have led nowhere in their time rarely do later: other ones do better than more steps. */
+  #restartIfStuck(trainer: FormulaTrainer, rate: number): void {
+    const { restart_after, restart_below, steps } = this.#settings;
+    if (trainer.attemptSteps < restart_after || rate >= restart_below) return;
+    if (trainer.counters.environmentSteps >= steps) return;
+    trainer.restart();
+    this.#tell({
+      kind: 'note',
+      text: `success ${rate} after ${restart_after} steps: starts again with other weights`,
+    });
   }
 
   /** The result, or undefined where the evaluation gave way to an interruption. */
@@ -265,6 +282,7 @@ class FormulaRun {
       bundle: this.#run.file('policy.vrn'),
       seconds: this.#seconds,
       learningSeconds: this.#learningMs / 1000,
+      attempts: trainer.counters.attempt + 1,
     };
     this.#saveBundle(learner, trainer, result);
     this.#run.writeJson('result.json', result);

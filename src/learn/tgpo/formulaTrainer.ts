@@ -29,6 +29,9 @@ export interface FormulaCounters {
   episodes: number;
   successes: number;
   faults: number;
+  /** Which set of first weights is in use, and the environment step it began at. */
+  attempt: number;
+  attemptStart: number;
 }
 
 /** Streams of random numbers; each has its own key, so that none shifts another. 5 and 6 are the plans'. */
@@ -44,6 +47,8 @@ export class FormulaTrainer {
     episodes: 0,
     successes: 0,
     faults: 0,
+    attempt: 0,
+    attemptStart: 0,
   };
   /** Outcome of the last episodes, oldest first: 1 = success. */
   readonly recent: number[] = [];
@@ -119,9 +124,23 @@ export class FormulaTrainer {
     if (!ended) {
       rollout.reward[at] = this.view.advance(row);
       rollout.terminated[at] = this.view.isOver(row) ? 1 : 0;
+      rollout.truncated[at] = 0;
       return false;
     }
+    if (this.view.isPractice(row)) {
+      const wasOver = this.view.isOver(row);
+      rollout.reward[at] = this.view.finish(row);
+      const isOver = this.view.isOver(row);
+      rollout.terminated[at] = isOver ? 1 : 0;
+      // The environment ends an episode whose beginning was skipped when it likes: what follows is worth what the last
+      // step was worth before it.
+      rollout.truncated[at] = isOver ? 0 : 1;
+      rollout.following[at] = rollout.value[at]!;
+      if (wasOver) rollout.counts[at] = 0;
+      return true;
+    }
     rollout.terminated[at] = 1;
+    rollout.truncated[at] = 0;
     if (env.faults.some((fault) => fault.environment === row)) {
       this.counters.faults++;
       rollout.counts[at] = 0;
@@ -153,9 +172,23 @@ export class FormulaTrainer {
     this.counters.updates++;
   }
 
-  /** Down to a tenth at the end of the run. */
+  /** Environment steps of the present attempt. */
+  get attemptSteps(): number {
+    return this.counters.environmentSteps - this.counters.attemptStart;
+  }
+
+  /** Forgets what was learned and starts with other weights; the environments go on as they are. */
+  restart(): void {
+    this.counters.attempt++;
+    this.counters.attemptStart = this.counters.environmentSteps;
+    const { seed } = this.#options.settings;
+    this.agent.restart(new PhiloxStream(seed, STREAMS.initial, this.counters.attempt));
+  }
+
+  /** Down to a tenth over an attempt. */
   #rateScale(): number {
-    return 1 - 0.9 * Math.min(1, this.counters.environmentSteps / this.#options.settings.steps);
+    const { steps, restart_after } = this.#options.settings;
+    return 1 - 0.9 * Math.min(1, this.attemptSteps / Math.min(steps, restart_after));
   }
 
   /** Averages of what the updates reported since the last call. */

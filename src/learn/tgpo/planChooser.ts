@@ -85,7 +85,7 @@ class Rehearsal {
   ) {
     this.#simulation = simulation;
     const tracker = new StageTracker(space.decomposition, simulation.B, predicates, options.rewards);
-    const view = new PlanView(simulation, tracker, () => this.#plans);
+    const view = new PlanView(simulation, tracker, { choose: () => this.#plans });
     this.#policy = new ViewPolicy(simulation, view, networks, options.compile);
   }
 

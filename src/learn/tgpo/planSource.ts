@@ -50,6 +50,15 @@ export class PlanSource {
     return plans;
   }
 
+  /** How many stages of a plan an episode skips; most skip none. */
+  practise({ times }: Allocation): number {
+    const stages = times.reduce((sum, time) => sum + (time >= 0 ? 1 : 0), 0);
+    if (stages < 2) return 0;
+    this.#uniform.uniforms(this.#share);
+    const share = this.#share[0]! / this.#settings.practice;
+    return share < 1 ? 1 + Math.floor(share * (stages - 1)) : 0;
+  }
+
   #follow(
     env: FormulaEnv,
     rows: Int32Array,

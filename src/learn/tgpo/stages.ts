@@ -31,7 +31,7 @@ const TARGET = { none: 0, variable: 1, hold: 2, window: 3 } as const;
 
 /** Numbers a plan puts behind the observation, per variable and apart from them. */
 const PER_VARIABLE = 4;
-const COMMON = 6;
+const COMMON = 7;
 /** Samples over which a time to go is shown finely. */
 const NEAR = 16;
 
@@ -60,8 +60,10 @@ export class StageTracker {
   readonly #constraintActive: Uint8Array;
   /** [B,2] kind and index */
   readonly #target: Int32Array;
-  /** [B] distance to it when it was last looked at */
+  /** [B] distance to it */
   readonly #distance: Float64Array;
+  /** [B,K+W] the least distance to each variable and window while it was the target; NaN before */
+  readonly #nearest: Float64Array;
   /** [B,K] rewarded for staying, in shares of a stage */
   readonly #stayed: Float64Array;
   /** [B] reward of one stage */
@@ -90,6 +92,7 @@ export class StageTracker {
     this.#constraintActive = new Uint8Array(B * constraints.length);
     this.#target = new Int32Array(2 * B);
     this.#distance = new Float64Array(B);
+    this.#nearest = new Float64Array(B * (this.#K + this.#W));
     this.#stayed = new Float64Array(B * this.#K);
     this.#stage = new Float64Array(B);
     this.#order = new Int32Array(this.#K);
@@ -108,6 +111,7 @@ export class StageTracker {
       constraintActive: this.#constraintActive,
       target: this.#target,
       distance: this.#distance,
+      nearest: this.#nearest,
       stayed: this.#stayed,
       stage: this.#stage,
     };
@@ -135,8 +139,22 @@ export class StageTracker {
         : 0;
     this.failed[row] = 0;
     this.sample[row] = 0;
+    const each = this.#K + this.#W;
+    this.#nearest.fill(Number.NaN, row * each, (row + 1) * each);
     this.#stage[row] = this.#rewards.progress / Math.max(1, stages);
     this.#look(row, predicates, offset);
+    this.#aim(row, predicates, offset);
+  }
+
+  /** Starts the row in the middle of its plan: the first variables by time count as reached, their stays as done, and the
+   * clock stands where the last of them was planned. */
+  skip(row: number, count: number, predicates: Float64Array, offset: number): void {
+    const { holds } = this.table;
+    for (const v of this.#openInOrder(row).slice(0, count)) {
+      this.state[row * this.#K + v] = VARIABLE.reached;
+      this.sample[row] = Math.max(this.sample[row]!, this.times[row * this.#K + v]!);
+      for (const w of holds[v]!) this.#windowActive[row * this.#W + w] = 0;
+    }
     this.#aim(row, predicates, offset);
   }
 
@@ -144,15 +162,29 @@ export class StageTracker {
   advance(row: number, predicates: Float64Array, offset: number): number {
     this.sample[row]!++;
     if (this.failed[row] === 1) return 0;
-    const { progress, failure } = this.#rewards;
-    const before = this.#distance[row]!;
-    const after = this.#targetDistance(row, predicates, offset);
-    // The approach is worth as much as the arrival, and less than all of it where the target was near.
-    let reward = (progress > 0 ? this.#stage[row]! : 0) * (before - after);
-    reward += this.#stage[row]! * this.#look(row, predicates, offset);
+    const { failure } = this.#rewards;
+    let earned = this.#approach(row, predicates, offset);
+    earned += this.#look(row, predicates, offset);
+    const reward = this.#stage[row]! * earned;
     if (this.failed[row] === 1) return reward - failure;
     this.#aim(row, predicates, offset);
     return reward;
+  }
+
+  /** What coming nearer to the target than ever before earns, in stages: one unit is worth an arrival. A way around costs
+   * nothing, so that no robot has to stay in a corner out of fear of it. */
+  #approach(row: number, predicates: Float64Array, offset: number): number {
+    if (this.#target[2 * row] === TARGET.none) return 0;
+    const at = this.#nearestAt(row);
+    const before = this.#nearest[at]!;
+    const now = Math.min(before, this.#targetDistance(row, predicates, offset));
+    this.#nearest[at] = now;
+    return before - now;
+  }
+
+  #nearestAt(row: number): number {
+    const isVariable = this.#target[2 * row] === TARGET.variable;
+    return row * (this.#K + this.#W) + (isVariable ? 0 : this.#K) + this.#target[2 * row + 1]!;
   }
 
   /** Whether every variable is reached and every window that hangs on one is over. */
@@ -370,6 +402,9 @@ export class StageTracker {
     this.#target[2 * row] = kind;
     this.#target[2 * row + 1] = index;
     this.#distance[row] = this.#targetDistance(row, predicates, offset);
+    if (kind === TARGET.none) return;
+    const at = this.#nearestAt(row);
+    if (Number.isNaN(this.#nearest[at]!)) this.#nearest[at] = this.#distance[row]!;
   }
 
   /** How far the row is from what it is after, in units, 0 inside. */
@@ -410,6 +445,7 @@ export class StageTracker {
     out[to++] = kind === TARGET.hold ? 1 : 0;
     out[to++] = Math.min(1, (due - now) / NEAR);
     out[to++] = Math.min(3, this.#distance[row]!);
+    out[to++] = kind === TARGET.none ? 0 : Math.min(3, this.#nearest[this.#nearestAt(row)]!);
     out[to++] = this.failed[row]!;
     for (let v = 0; v < this.#K; v++) {
       const state = this.state[row * this.#K + v]!;
