@@ -165,7 +165,7 @@ void Controller::reparameterise(mjModel& model) {
       range[1] = arm_[i].hi = mjMAXVAL;
     } else {
       const bool limited = model.actuator_ctrllimited[arm_[i].control] != 0;
-      arm_[i].feedforward = kv / kp;
+      arm_[i].lead = kv / kp / period_;
       arm_[i].lo = limited ? range[0] : -mjMAXVAL;
       arm_[i].hi = limited ? range[1] : mjMAXVAL;
     }
@@ -276,15 +276,17 @@ void Controller::limitSpeed(ControlPlan& plan) const {
 // A servo's reference runs along a straight line and leads by kv / kp seconds, which cancels the servo's drag; without
 // the lead the joint would only cover part of the way within one control step.
 void Controller::apply(mjData& data, int k, const ControlPlan& plan) const {
-  const bool servo = spec_.mode != Mode::kTorque && spec_.mode != Mode::kJointVelocity;
-  for (std::size_t i = 0; i < joints(); ++i) {
+  const bool torque = spec_.mode == Mode::kTorque;
+  const bool servo = !torque && spec_.mode != Mode::kJointVelocity;
+  const double share = (k + 1.0) / substeps_;
+  for (std::size_t i = 0; i < arm_.size(); ++i) {
     const Joint& joint = arm_[i];
     double reference = plan.target[i];
     if (servo) {
       const double motion = plan.target[i] - plan.start[i];
-      reference = plan.start[i] + motion * ((k + 1.0) / substeps_ + joint.feedforward / period_);
+      reference = plan.start[i] + motion * (share + joint.lead);
     }
-    const double control = spec_.mode == Mode::kTorque ? reference / joint.gear : reference * joint.gear;
+    const double control = torque ? reference / joint.gear : reference * joint.gear;
     data.ctrl[joint.control] = std::clamp(control, joint.lo, joint.hi);
   }
   for (int control : gripper_controls_) data.ctrl[control] = plan.gripper;
@@ -435,17 +437,19 @@ void Controller::dampedStep(const double* error, double pull, ControlPlan& plan)
   const double damping = spec_.end_effector.damping * spec_.end_effector.damping;
   std::fill(plan.locked.begin(), plan.locked.end(), 0);
   for (std::size_t pass = 0; pass <= joints(); ++pass) {
-    double m[6][6] = {}, y[6];
+    double m[6][6], y[6];
     for (int k = 0; k < 6; ++k) {
       y[k] = error[k];
+      for (int l = 0; l < k; ++l) m[k][l] = 0;
       m[k][k] = damping;
     }
     for (std::size_t i = 0; i < joints(); ++i) {
       const double* a = plan.jacobian.data() + 6 * i;
       const double given = plan.locked[i] ? plan.shift[i] : pull * (spec_.arm.home[i] - plan.target[i]);
+      for (int k = 0; k < 6; ++k) y[k] -= a[k] * given;
+      if (plan.locked[i]) continue;
       for (int k = 0; k < 6; ++k) {
-        y[k] -= a[k] * given;
-        for (int l = 0; l <= k && !plan.locked[i]; ++l) m[k][l] += a[k] * a[l];
+        for (int l = 0; l <= k; ++l) m[k][l] += a[k] * a[l];
       }
     }
     choleskySolve(m, y);

@@ -54,8 +54,8 @@ class Controller {
   struct Joint {
     int id, qpos, control;
     double gear;
-    double feedforward;  // kv / kp: seconds by which a servo's reference must lead
-    double lo, hi;       // control range
+    double lead;    // kv / kp in control steps: by how much a servo's reference must lead
+    double lo, hi;  // control range
     bool hinge, moves_end_effector;
   };
   struct Pose {

@@ -83,7 +83,7 @@ struct ProgramSpec {
 // The formulas of a task. The program's group `monitor` has the predicates of the specification, then those of each
 // guard.
 struct MonitorSpec {
-  enum class Reward { kNone, kFinal, kPotential };
+  enum class Reward { kNone, kFinal, kPotential, kStage };
   struct Guard {
     std::vector<double> code;
     bool terminates = true;
@@ -94,6 +94,7 @@ struct MonitorSpec {
   double weight = 0, clip = 1, discount = 1;
   bool terminates = true;  // false: the specification is judged at the horizon only
   std::vector<Guard> guards;
+  std::vector<std::vector<double>> stages;  // monitors over the predicates of the specification, for kStage
 };
 
 struct BatchSpec {

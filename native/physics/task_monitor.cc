@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "core/error.h"
 
@@ -9,11 +10,14 @@ namespace vernier::physics {
 
 TaskMonitor::TaskMonitor(const MonitorSpec& spec, std::size_t environments) : spec_(spec) {
   row_words_ = 1 + spec.guards.size();
-  const auto place = [&](const stl::Program& program) {
-    predicates_ += program.predicates();
+  const auto keep = [&](const stl::Program& program) {
     scratch_words_ = std::max(scratch_words_, program.scratchWords());
     row_words_ += program.stateWords();
     return row_words_ - program.stateWords();
+  };
+  const auto place = [&](const stl::Program& program) {
+    predicates_ += program.predicates();
+    return keep(program);
   };
   if (!spec.code.empty()) {
     specification_ = stl::Program::decode(spec.code);
@@ -26,6 +30,16 @@ TaskMonitor::TaskMonitor(const MonitorSpec& spec, std::size_t environments) : sp
     const std::size_t state_at = place(program);
     guards_.push_back({std::move(program), guard.terminates, at, state_at});
   }
+  for (const std::vector<double>& code : spec.stages) {
+    stl::Program program = stl::Program::decode(code);
+    if (!specification_ || program.predicates() != specification_->predicates()) {
+      throw Error("PLAN", "a stage is not of the specification's predicates");
+    }
+    const std::size_t state_at = keep(program);
+    stages_.push_back({std::move(program), state_at});
+  }
+  if (spec.reward == MonitorSpec::Reward::kStage && stages_.empty())
+    throw Error("PLAN", "there are no stages to reward");
   for (const std::uint32_t observed : spec.observed) {
     if (!specification_ || observed >= specification_->operations().size()) {
       throw Error("PLAN", "an observed register is not one of the specification");
@@ -36,7 +50,9 @@ TaskMonitor::TaskMonitor(const MonitorSpec& spec, std::size_t environments) : sp
 
 void TaskMonitor::begin(std::size_t i) { std::ranges::fill(rowOf(i), 0.0); }
 
-void TaskMonitor::enter(std::size_t i, const MonitorSample& first) { rowOf(i)[0] = potential(first.reading); }
+void TaskMonitor::enter(std::size_t i, const MonitorSample& first) {
+  rowOf(i)[0] = spec_.reward == MonitorSpec::Reward::kStage ? progress(i, first, false, {}) : potential(first.reading);
+}
 
 bool TaskMonitor::take(std::size_t i, std::span<const double> predicates, std::span<double> scratch,
                        std::span<float> features, MonitorSample& out) {
@@ -57,6 +73,11 @@ bool TaskMonitor::take(std::size_t i, std::span<const double> predicates, std::s
   for (std::size_t k = 0; k < features.size(); ++k) {
     features[k] = static_cast<float>(std::clamp(scratch[spec_.observed[k]] / spec_.clip, -1.0, 1.0));
   }
+  out.stages.clear();
+  for (const Stage& stage : stages_) {
+    const auto kept = row.subspan(stage.state_at, stage.program.stateWords());
+    out.stages.push_back(stl::step(stage.program, predicates.first(stage.program.predicates()), kept, scratch));
+  }
   return true;
 }
 
@@ -66,6 +87,27 @@ double TaskMonitor::potential(const stl::Reading& reading) const {
   const double lower = std::clamp(reading.lower, -spec_.clip, spec_.clip);
   const double upper = std::clamp(reading.upper, -spec_.clip, spec_.clip);
   return spec_.weight * (lower + upper) / 2;
+}
+
+double TaskMonitor::shaping(std::size_t i, const MonitorSample& sample, bool terminates) {
+  const double next = terminates ? 0 : potential(sample.reading);
+  return spec_.discount * next - std::exchange(rowOf(i)[0], next);
+}
+
+// The share of the stages that hold however the episode goes on; where it succeeds or is cut off (`ends`), as their end
+// has it.
+double TaskMonitor::progress(std::size_t i, const MonitorSample& sample, bool ends, std::span<double> scratch) {
+  double reached = 0;
+  for (std::size_t k = 0; k < stages_.size(); ++k) {
+    const stl::Reading& last = sample.stages[k];
+    stl::Verdict verdict = last.verdict;
+    if (ends && verdict == stl::Verdict::kOpen) {
+      const auto kept = rowOf(i).subspan(stages_[k].state_at, stages_[k].program.stateWords());
+      verdict = stl::finish(stages_[k].program, last, kept, scratch).verdict;
+    }
+    reached += verdict == stl::Verdict::kSatisfied;
+  }
+  return reached / static_cast<double>(stages_.size());
 }
 
 Judgement TaskMonitor::judge(std::size_t i, const MonitorSample& sample, bool ends, bool terminates,
@@ -86,9 +128,10 @@ Judgement TaskMonitor::judge(std::size_t i, const MonitorSample& sample, bool en
   if (spec_.reward == MonitorSpec::Reward::kFinal && !std::isnan(out.robustness)) {
     out.reward = spec_.weight * std::clamp(out.robustness, -spec_.clip, spec_.clip);
   } else if (spec_.reward == MonitorSpec::Reward::kPotential) {
-    const double next = terminates || out.succeeds || out.fails ? 0 : potential(sample.reading);
-    out.reward = spec_.discount * next - row[0];
-    row[0] = next;
+    out.reward = shaping(i, sample, terminates || out.succeeds || out.fails);
+  } else if (spec_.reward == MonitorSpec::Reward::kStage) {
+    const double reached = progress(i, sample, out.succeeds || (ends && !terminates && !out.fails), scratch);
+    out.reward = spec_.weight * (reached - std::exchange(row[0], reached));
   }
   return out;
 }
@@ -99,9 +142,10 @@ bool TaskMonitor::isValid() const {
     if (specification_ && !specification_->validState(row.subspan(specification_at_, specification_->stateWords()))) {
       return false;
     }
-    for (const Guard& guard : guards_) {
-      if (!guard.program.validState(row.subspan(guard.state_at, guard.program.stateWords()))) return false;
-    }
+    const auto isKept = [&](const auto& part) {
+      return part.program.validState(row.subspan(part.state_at, part.program.stateWords()));
+    };
+    if (!std::ranges::all_of(guards_, isKept) || !std::ranges::all_of(stages_, isKept)) return false;
   }
   return true;
 }

@@ -13,7 +13,8 @@ namespace vernier::physics {
 
 // What one sample told.
 struct MonitorSample {
-  stl::Reading reading;    // of the specification
+  stl::Reading reading;  // of the specification
+  std::vector<stl::Reading> stages;
   bool must_stop = false;  // a guard that terminates is violated
 };
 
@@ -57,15 +58,22 @@ class TaskMonitor {
     bool terminates;
     std::size_t predicates_at, state_at;
   };
+  struct Stage {
+    stl::Program program;
+    std::size_t state_at;
+  };
   std::span<double> rowOf(std::size_t i) { return std::span(words_).subspan(i * row_words_, row_words_); }
   std::span<const double> rowOf(std::size_t i) const { return std::span(words_).subspan(i * row_words_, row_words_); }
   double potential(const stl::Reading& reading) const;
+  double shaping(std::size_t i, const MonitorSample& sample, bool terminates);
+  double progress(std::size_t i, const MonitorSample& sample, bool ends, std::span<double> scratch);
 
   MonitorSpec spec_;
   std::optional<stl::Program> specification_;
   std::vector<Guard> guards_;
+  std::vector<Stage> stages_;
   std::size_t predicates_ = 0, scratch_words_ = 0, row_words_ = 1, specification_at_ = 0;
-  std::vector<double> words_;  // [B, row]: the potential, what guards are violated, the state of each monitor
+  std::vector<double> words_;  // [B, row]: the potential or the stages paid, what guards are violated, states
 };
 
 }  // namespace vernier::physics

@@ -110,6 +110,29 @@ double respond(const Operation& in, bool runs, double* state, double weight, dou
   return obligations.value();
 }
 
+// What the runs so far owe, as a function of the value v that the until has at the run to come. Min, max and v alone
+// make such a function max(low, min(high, v)), which its values for v = -inf and v = +inf determine. State: runs, these
+// two.
+template <bool kRelease>
+double owe(const Operation& in, bool runs, double* state, double weight, double left, double right) {
+  constexpr double kNothing = kRelease ? -kInfinity : kInfinity;
+  if (!runs) return state[0] == 0 ? kNothing : state[1];
+  const double run = state[0]++;
+  if (run == 0) state[1] = state[2] = kNothing;
+  if (run < in.p || run > in.q) weight = kNothing;
+  const auto owed = [low = state[1], high = state[2]](double v) {
+    return extremum<true>(low, extremum<false>(high, v));
+  };
+  const auto next = [&](double v) {
+    const double here = extremum<!kRelease>(right, extremum<kRelease>(left, v));
+    return extremum<kRelease>(owed(here), extremum<!kRelease>(weight, here));
+  };
+  const double low = next(-kInfinity), high = next(kInfinity);
+  state[1] = low;
+  state[2] = high;
+  return low;
+}
+
 void run(const Operation& in, bool runs, const double* inputs, double* state, const double* r, double* out) {
   // Only where p is a width or an index.
   const auto width = [&] { return static_cast<std::size_t>(in.p); };
@@ -162,6 +185,12 @@ void run(const Operation& in, bool runs, const double* inputs, double* state, co
       return;
     case Op::kRespond:
       *out = respond(in, runs, kept, r[in.a], r[in.b]);
+      return;
+    case Op::kOweUntil:
+      *out = owe<false>(in, runs, kept, r[in.a], r[in.b], r[static_cast<std::size_t>(in.r)]);
+      return;
+    case Op::kOweRelease:
+      *out = owe<true>(in, runs, kept, r[in.a], r[in.b], r[static_cast<std::size_t>(in.r)]);
       return;
   }
 }

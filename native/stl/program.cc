@@ -36,7 +36,7 @@ void requireTime(double word, bool may_be_infinite, const char* what) {
 }
 
 bool isBinary(Op op) {
-  return op == Op::kMin || op == Op::kMax || op == Op::kRespond || (op >= Op::kUntil && op <= Op::kTrigger);
+  return op == Op::kMin || op == Op::kMax || op >= Op::kRespond || (op >= Op::kUntil && op <= Op::kTrigger);
 }
 
 void checkParameters(const Operation& in, std::size_t predicates) {
@@ -73,9 +73,11 @@ void checkParameters(const Operation& in, std::size_t predicates) {
       requireTime(in.q, true, "a last sample");
       return;
     case Op::kRespond:
+    case Op::kOweUntil:
+    case Op::kOweRelease:
       requireTime(in.p, false, "a first sample");
       requireTime(in.q, true, "a last sample");
-      whole(in.r, 0, kMostWords, "a span");
+      whole(in.r, 0, kMostWords, in.op == Op::kRespond ? "a span" : "an operand");
       return;
   }
   refuse("an unknown operation");
@@ -92,6 +94,7 @@ Operation decodeOperation(std::span<const double> words, std::size_t index, std:
   checkParameters(out, predicates);
   const double before = static_cast<double>(index) - 1;
   if (out.op > Op::kConstant) out.a = static_cast<std::uint32_t>(whole(words[1], 0, before, "an operand"));
+  if (out.op >= Op::kOweUntil) whole(out.r, 0, before, "an operand");
   if (isBinary(out.op)) out.b = static_cast<std::uint32_t>(whole(words[2], 0, before, "an operand"));
   return out;
 }
@@ -138,6 +141,9 @@ std::size_t wordsOf(const Operation& in) {
     case Op::kHeldMax:
     case Op::kHeldMin:
       return 2;
+    case Op::kOweUntil:
+    case Op::kOweRelease:
+      return 3;
     case Op::kRespond:
       return 4 + 5 * (static_cast<std::size_t>(in.r) + 1);
     default:
@@ -217,6 +223,8 @@ bool Program::validState(std::span<const double> state) const {
       case Op::kGate:
       case Op::kHeldMax:
       case Op::kHeldMin:
+      case Op::kOweUntil:
+      case Op::kOweRelease:
         if (!isCount(kept[0], kMostSamples)) return false;
         break;
       default:

@@ -25,6 +25,8 @@ enum class Op : std::uint8_t {
   kHeldMax,
   kHeldMin,
   kRespond,
+  kOweUntil,
+  kOweRelease,
 };
 
 // Runs from sample `start` on; what is held and kRespond write their register from the first sample on.

@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { wholeNumber } from '#cli/arguments';
 import type { CliContext } from '#cli/context';
+import type { PolicyName } from '#cli/subject';
 import type { Interpolation } from '#stl/piecewise';
 
 export interface StlCheckFlags {
@@ -15,6 +16,14 @@ export interface StlTraceFlags extends StlCheckFlags {
   readonly interpolation: Interpolation;
   readonly episode: number;
   readonly out: string;
+}
+
+export interface StlRunFlags {
+  readonly policy?: PolicyName;
+  readonly task?: string;
+  readonly episode: number;
+  readonly seed?: number;
+  readonly out?: string;
 }
 
 function positiveNumber(text: string): number {
@@ -36,7 +45,7 @@ function subcommand(name: string, description: string): Command {
 
 function traceCommand(name: string, description: string): Command {
   return subcommand(name, description)
-    .argument('<trace>', 'a CSV file with a line of names, or recorded episodes (.vrn)')
+    .argument('<trace>', 'a CSV file with a line of names, recorded episodes (.vrn), or an MCAP file')
     .addOption(
       new Option('--until <how>', 'whether the left side of until holds to the end').choices([
         'halfopen',
@@ -80,8 +89,33 @@ export function stlCommand(context: CliContext): Command {
       const { plotFormula } = await import('#cli/stlSession');
       await plotFormula(formula, trace, flags, context);
     });
+  const run = new Command('run')
+    .description('one episode of a task under its own specification and guards')
+    .exitOverride()
+    .showSuggestionAfterError()
+    .showHelpAfterError('(add --help for options and examples)')
+    .argument('<what>', 'a run folder, a bundle (.vrn), or a task')
+    .addOption(
+      new Option('--policy <name>', 'who acts (default: policy, or expert for a task)').choices([
+        'policy',
+        'base',
+        'expert',
+        'zero',
+        'random',
+      ]),
+    )
+    .option('--task <file>', 'the task of a bundle that was not trained on a shipped one')
+    .option('--episode <n>', 'which one', wholeNumber, 0)
+    .option('--seed <n>', 'seed of the starts (default: evaluation.seed)', wholeNumber)
+    .option('--out <file>', 'a picture of the robustness over time, as an SVG')
+    .action(async (what: string, flags: StlRunFlags) => {
+      const { runFormula } = await import('#cli/stlRun');
+      await runFormula(what, flags, context);
+    });
   return new Command('stl')
-    .description('check, evaluate and plot formulas of signal temporal logic on recorded signals')
+    .description(
+      'formulas of signal temporal logic: check them, evaluate and plot them on recorded signals and episodes',
+    )
     .helpCommand(false)
     .addHelpText(
       'after',
@@ -90,9 +124,11 @@ Examples:
   $ vernier stl check 'G (gap < 4 mm -> F[0, 2 s] force > 1 N)' --period 0.05
   $ vernier stl eval 'F[0,40] G[0,5] gap < 0.004' trace.csv
   $ vernier stl plot spec.stl demos.vrn --episode 3 --out spec.svg
+  $ vernier stl run runs/reach_hold --out episode.svg
 `,
     )
     .addCommand(check)
     .addCommand(evaluate)
-    .addCommand(plot);
+    .addCommand(plot)
+    .addCommand(run);
 }

@@ -1,14 +1,73 @@
 import { readFileBytes } from '#core/container';
 import { VernierError } from '#core/errors';
 import { episodeOffsets, loadDemos } from '#data/demos';
+import { readMcap, type StampedSignal, topicName } from '#data/mcap';
 import type { SampledTrace } from '#stl/signals';
 
-/** Reads recorded signals: a CSV file, or one episode of a file of episodes.
+/** Signals with stamps of their own. */
+export interface StampedSignals {
+  readonly signals: Readonly<Record<string, StampedSignal>>;
+}
+
+/** Reads recorded signals: a CSV file, one episode of a file of episodes, or of an MCAP file the topics whose names stand
+ * in the formula.
  * @throws DATA with the place of what cannot be read */
-export function readTrace(path: string, episode: number): SampledTrace {
-  return path.endsWith('.vrn')
-    ? readEpisode(path, episode)
-    : parseCsv(new TextDecoder().decode(readFileBytes(path)), path);
+export function readTrace(path: string, episode: number, formula: string): SampledTrace | StampedSignals {
+  if (path.endsWith('.vrn')) return readEpisode(path, episode);
+  if (!path.endsWith('.mcap')) return parseCsv(new TextDecoder().decode(readFileBytes(path)), path);
+  const topics = new Set<string>();
+  const signals = readMcap(path, (topic) => {
+    topics.add(topicName(topic));
+    return formula.includes(topicName(topic));
+  });
+  if (Object.keys(signals).length > 0) return { signals };
+  throw new VernierError('DATA', `${path}: no topic stands in the formula`, {
+    hint: `the topics are ${[...topics].sort().join(', ') || 'none'}`,
+  });
+}
+
+/** One row of all signals per period from where all have a value to where one ends: the last value of each holds. Without
+ * a period, the stamps as they are, where all signals have the same.
+ * @throws DATA when that leaves nothing */
+export function sampleAndHold({ signals }: StampedSignals, path: string, period?: number): SampledTrace {
+  const all = Object.values(signals);
+  const [first] = all;
+  const rows = period === undefined ? first!.time : clock(all, period);
+  if (period === undefined && !all.every(({ time }) => sameStamps(time, first!.time))) {
+    throw new VernierError('DATA', `${path}: the signals have stamps of their own`, {
+      hint: 'evaluate in dense time with --dense, or name the period to sample them at with --period',
+    });
+  }
+  if (rows.length === 0)
+    throw new VernierError('DATA', `${path}: the signals have no span of time in common`);
+  const columns = Object.fromEntries(
+    Object.entries(signals).map(([name, signal]) => [name, held(signal, rows)]),
+  );
+  const even = period ?? evenPeriod(rows);
+  return { columns, time: rows, ...(even === undefined ? {} : { period: even }) };
+}
+
+function clock(signals: readonly StampedSignal[], period: number): Float64Array {
+  const from = Math.max(...signals.map(({ time }) => time[0]!));
+  const to = Math.min(...signals.map(({ time }) => time.at(-1)!));
+  const length = Math.max(0, Math.floor((to - from) / period + 1e-6) + 1);
+  return Float64Array.from({ length }, (_, k) => from + k * period);
+}
+
+function sameStamps(a: Float64Array, b: Float64Array): boolean {
+  return a === b || (a.length === b.length && a.every((t, i) => t === b[i]));
+}
+
+function held({ time, value }: StampedSignal, rows: Float64Array): Float64Array | boolean[] {
+  let i = 0;
+  // A stamp that rounding puts just behind its row still counts.
+  const indices = Array.from(rows, (t) => {
+    while (i + 1 < time.length && time[i + 1]! <= t + 1e-9) i++;
+    return i;
+  });
+  return value instanceof Float64Array
+    ? Float64Array.from(indices, (k) => value[k]!)
+    : indices.map((k) => value[k]!);
 }
 
 /** One line of names, then one of values per sample: numbers, or true and false. The column `time`, in seconds, gives the

@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join, resolve } from 'node:path';
 import pc from 'picocolors';
@@ -15,9 +14,10 @@ import { packageVersion } from '#cli/version';
 import { VernierError } from '#core/errors';
 import { listCheckpoints } from '#learn/checkpoint';
 import type { TrainEvent } from '#learn/events';
+import { checkFolder, type RunConfig, runConfig } from '#learn/runConfig';
 import { RunDirectory } from '#learn/runDirectory';
-import { type FormulaResult, trainFormula } from '#learn/tgpo/formulaRun';
-import { runConfig, type TrainResult, train } from '#learn/train';
+import { checkFormulaFolder, type FormulaResult, trainFormula } from '#learn/tgpo/formulaRun';
+import { type TrainResult, train } from '#learn/train';
 import { loadTask, type ResolvedTask } from '#spec/task';
 import { scalarsOf } from '#view/runEvents';
 import { EventFileWriter } from '#view/tensorboard';
@@ -32,8 +32,12 @@ export interface TrainFlags {
 
 interface OpenRun {
   readonly task: ResolvedTask;
+  readonly config: RunConfig;
   readonly folder: string;
+  readonly directory: RunDirectory;
   readonly resumed: boolean;
+  /** Lets other processes have the folder. */
+  unlock(): void;
 }
 
 /** Resolves to the exit code. */
@@ -43,6 +47,14 @@ export async function trainFromCommandLine(
   context: CliContext,
 ): Promise<number> {
   const run = await openRun(what, flags, context.overrides);
+  try {
+    return await trainToReport(run, context);
+  } finally {
+    run.unlock();
+  }
+}
+
+async function trainToReport(run: OpenRun, context: CliContext): Promise<number> {
   const result = await trainIn(run);
   const folder = shownPath(run.folder);
   if (!result.finished) {
@@ -91,7 +103,7 @@ function flagOverrides({ seed, threads }: TrainFlags, { spec }: ResolvedTask): s
   ];
 }
 
-/** Finds task and folder, and writes down how the run is started. */
+/** Finds task and folder, takes the folder, and writes down how the run is started, unless the folder holds another. */
 async function openRun(what: string, flags: TrainFlags, overrides: readonly string[]): Promise<OpenRun> {
   const named = isRunFolder(what);
   if (named && flags.out !== undefined && resolve(flags.out) !== resolve(what)) {
@@ -117,18 +129,33 @@ async function openRun(what: string, flags: TrainFlags, overrides: readonly stri
     );
   }
   const folder = existing ?? flags.out ?? newRunFolder(task, new Date());
-  mkdirSync(folder, { recursive: true });
-  writeRunRecord(folder, {
-    task: task.file,
-    overrides: merged,
-    vernier: record?.vernier ?? packageVersion(),
-    started: record?.started ?? new Date().toISOString(),
-    resolved: task.spec,
-  });
-  return { task, folder, resumed: record !== undefined };
+  const directory = new RunDirectory(folder);
+  const unlock = directory.lock();
+  const config = runConfig(task);
+  try {
+    if (task.spec.tgpo) checkFormulaFolder(directory, task);
+    else checkFolder(directory, task.hash, config);
+    writeRunRecord(folder, {
+      task: task.file,
+      overrides: merged,
+      vernier: record?.vernier ?? packageVersion(),
+      started: record?.started ?? new Date().toISOString(),
+      resolved: task.spec,
+    });
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+  return { task, config, folder, directory, resumed: record !== undefined, unlock };
 }
 
-async function trainIn({ task, folder, resumed }: OpenRun): Promise<TrainResult | FormulaResult> {
+async function trainIn({
+  task,
+  config,
+  folder,
+  directory,
+  resumed,
+}: OpenRun): Promise<TrainResult | FormulaResult> {
   const start = performance.now();
   const display = makeDisplay({ stream: process.stdout });
   const { tgpo } = task.spec;
@@ -142,9 +169,8 @@ async function trainIn({ task, folder, resumed }: OpenRun): Promise<TrainResult 
       view(event);
       boards.write(event);
     };
-    const directory = new RunDirectory(folder);
     if (tgpo) return await trainFormula(task, tgpo, directory, report, interrupt.signal);
-    return await train(task, runConfig(task), directory, report, interrupt.signal);
+    return await train(task, config, directory, report, interrupt.signal);
   } finally {
     display.close();
     boards.close();

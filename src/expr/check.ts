@@ -294,7 +294,7 @@ export class Checker implements Checking {
         return { kind: 'boolean', ref };
       }
       case '^':
-        return this.#power(node);
+        return this.power(node.left, node.right);
       case '+':
       case '-':
         return this.#sum(node, node.operator);
@@ -328,15 +328,15 @@ export class Checker implements Checking {
     return this.elementwise(arithmetic[operator], [left, right], length, unit);
   }
 
-  #power(node: Extract<Node, { kind: 'binary' }>): Value {
-    const base = this.number(node.left);
-    const exponent = this.scalar(node.right, 'an exponent without unit');
+  power(left: Node, right: Node): NumberValue {
+    const base = this.number(left);
+    const exponent = this.scalar(right, 'an exponent without unit');
     const [value] = constantValues(exponent.ref);
     if (value === undefined && typeof base.unit !== 'string') {
-      return this.fail(node.right, `expected a constant exponent, since the base is ${describe(base)}`);
+      return this.fail(right, `expected a constant exponent, since the base is ${describe(base)}`);
     }
     if (exponent.unit !== 'bare' && unify(exponent.unit, divideUnits(metre, metre)) === undefined) {
-      return this.fail(node.right, `expected an exponent without unit, received ${describe(exponent)}`);
+      return this.fail(right, `expected an exponent without unit, received ${describe(exponent)}`);
     }
     const unit = value === undefined ? base.unit : powerUnit(base.unit, value);
     return this.elementwise(opcode.power, [base, exponent], base.ref.length, unit);

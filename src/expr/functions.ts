@@ -55,7 +55,24 @@ export const functions: ReadonlyMap<string, FunctionRule> = new Map<string, Func
   ['sin', plain('sin', opcode.sin, 'sine of an angle')],
   ['cos', plain('cos', opcode.cos, 'cosine of an angle')],
   ['exp', plain('exp', opcode.exp, 'exponential of a number without unit')],
-  ['log', plain('log', opcode.log, 'natural logarithm of a number without unit')],
+  ['ln', plain('ln', opcode.log, 'natural logarithm of a number without unit')],
+  [
+    'log',
+    rule(
+      'log(x, base)',
+      'logarithm of a number without unit; without a base the natural one',
+      [1, 2],
+      (c, [x, base]) => {
+        const value = withoutUnit(c, 'log', c.number(x!), x!);
+        const logarithm = c.elementwise(opcode.log, [value], value.ref.length, value.unit);
+        if (!base) return logarithm;
+        const below = withoutUnit(c, 'log', c.scalar(base), base);
+        const divisor = c.elementwise(opcode.log, [below], 1, 'bare');
+        return c.elementwise(opcode.divide, [logarithm, divisor], value.ref.length, value.unit);
+      },
+    ),
+  ],
+  ['pow', rule('pow(x, y)', 'x ^ y', 2, (c, [x, y]) => c.power(x!, y!))],
   ['tanh', plain('tanh', opcode.tanh, 'hyperbolic tangent of a number without unit')],
   [
     'atan2',
@@ -188,16 +205,19 @@ export function callFunction(checker: Checking, call: Call): Value {
 
 function plain(name: string, op: number, summary: string): FunctionRule {
   return rule(`${name}(x)`, summary, 1, (c, [x]) => {
-    const value = c.number(x!);
-    if (!isPlain(value.unit)) {
-      c.fail(
-        x!,
-        `${name}() expected a number without unit, received ${describe(value)}; divide by a scale such as 0.1 m`,
-      );
-    }
-    const unit: Unit = value.unit === 'bare' ? 'bare' : one;
-    return c.elementwise(op, [value], value.ref.length, unit);
+    const value = withoutUnit(c, name, c.number(x!), x!);
+    return c.elementwise(op, [value], value.ref.length, value.unit);
   });
+}
+
+function withoutUnit(c: Checking, name: string, value: NumberValue, node: Node): NumberValue {
+  if (!isPlain(value.unit)) {
+    c.fail(
+      node,
+      `${name}() expected a number without unit, received ${describe(value)}; divide by a scale such as 0.1 m`,
+    );
+  }
+  return { ...value, unit: value.unit === 'bare' ? 'bare' : one };
 }
 
 function qualifier(kind: EntityKind): FunctionRule {

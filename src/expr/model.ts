@@ -149,10 +149,12 @@ export class ModelReads {
     return { kind: 'vector', ref: this.#graph.read(opcode.action, this.#robot.actionLength, [0]), unit: one };
   }
 
+  /** A `condition` is what recorded signals have beside numbers; MuJoCo has no sensor of that type. */
   sensor(id: number): Value {
     const length = this.#names.sensorDimension[id]!;
     const ref = this.#graph.read(opcode.sensor, length, [this.#names.sensorAddress[id]!]);
     const type = this.#names.sensorType[id]!;
+    if (type === 'condition') return { kind: 'boolean', ref };
     if (length === 4 && type.endsWith('quat')) return { kind: 'quaternion', ref };
     return { kind: length === 1 ? 'scalar' : 'vector', ref, unit: sensorUnits.get(type) ?? 'unknown' };
   }

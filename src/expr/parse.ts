@@ -1,3 +1,4 @@
+import { Nesting, requireBrief } from '#expr/limits';
 import { type ExpressionSource, expressionError } from '#expr/source';
 import { describeToken, type Token, tokenize } from '#expr/tokens';
 import type { Unit } from '#expr/unit';
@@ -63,15 +64,14 @@ const binaryPower: Readonly<Record<string, number>> = {
   '^': power.exponent,
 };
 
-/** Deepest nesting and most tokens; they keep a hostile text from exhausting the stack. */
-const maxDepth = 200;
 const maxTokens = 2000;
 
 /** Parses the whole text as one expression.
  * @throws EXPRESSION with the place, what was expected and what was received */
 export function parseExpression(source: ExpressionSource): Node {
-  const parser = new Parser(source);
-  parser.expectBrief();
+  const tokens = tokenize(source);
+  requireBrief(source, tokens, maxTokens, 'expression');
+  const parser = new Parser(source, tokens, 0);
   const node = parser.expression(0);
   parser.expectEnd();
   return node;
@@ -93,9 +93,9 @@ class Parser {
   readonly #source: ExpressionSource;
   readonly #tokens: readonly Token[];
   #next: number;
-  #depth = 0;
+  readonly #nesting = new Nesting();
 
-  constructor(source: ExpressionSource, tokens: readonly Token[] = tokenize(source), at = 0) {
+  constructor(source: ExpressionSource, tokens: readonly Token[], at: number) {
     this.#source = source;
     this.#tokens = tokens;
     this.#next = at;
@@ -106,36 +106,20 @@ class Parser {
     return this.#next;
   }
 
-  expectBrief(): void {
-    const excess = this.#tokens[maxTokens];
-    if (excess)
-      throw expressionError(
-        this.#source,
-        excess.start,
-        `expected at most ${maxTokens} words in one expression`,
-      );
-  }
-
   expectEnd(): void {
     const token = this.#peek();
     if (token.kind !== 'end') throw this.#unexpected(token, 'an operator or the end of the expression');
   }
 
   expression(minimum: number): Node {
-    if (++this.#depth > maxDepth) {
-      throw expressionError(
-        this.#source,
-        this.#peek().start,
-        `expected at most ${maxDepth} levels of nesting`,
-      );
-    }
+    this.#nesting.enter(this.#source, this.#peek().start);
     let left = this.#prefix();
     for (let token = this.#peek(); token.kind === 'symbol'; token = this.#peek()) {
       const binds = comparisons.has(token.text) ? power.comparison : binaryPower[token.text];
       if (binds === undefined || binds < minimum) break;
       left = binds === power.comparison ? this.#comparison(left) : this.#binary(left, token, binds);
     }
-    this.#depth--;
+    this.#nesting.leave();
     return left;
   }
 

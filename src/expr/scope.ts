@@ -37,5 +37,7 @@ export interface Checking {
   commonUnit(a: NumberValue, b: NumberValue, place: { readonly start: number }, doing: string): Unit;
   /** Length of an element-wise result; a scalar goes with any vector where `broadcast` says so. */
   commonLength(values: readonly NumberValue[], place: { readonly start: number }, broadcast: boolean): number;
+  /** `base ^ exponent`. */
+  power(base: Node, exponent: Node): NumberValue;
   elementwise(op: number, values: readonly NumberValue[], length: number, unit: Unit): NumberValue;
 }

@@ -39,33 +39,28 @@ const FREE = [
   'stop_at',
 ];
 
-/** Writes the settings into a new run folder, or checks that the folder was started with the same ones: it belongs to
- * one task and one set of settings.
- * @throws VernierError CHECKPOINT naming the first setting that differs */
+/** Writes the settings into a run folder that is new or was started with the same ones.
+ * @throws VernierError CHECKPOINT as `checkFolder` */
 export function claimFolder(run: RunDirectory, taskHash: string, config: RunConfig): void {
+  checkFolder(run, taskHash, config);
   const { residual, ...rest } = config;
-  const fixed = Object.fromEntries(Object.entries(residual).filter(([key]) => !FREE.includes(key)));
-  const wanted = { task: taskHash, ...rest, residual: fixed };
-  const saved = { ...wanted, residual };
-  claim(run, { ...wanted, evaluation: undefined }, saved);
+  run.writeJson('config.json', { task: taskHash, ...rest, residual });
 }
 
-/** Writes `saved` into a new run folder, or checks that the one there agrees with `wanted`, where that is not undefined.
+/** A run folder belongs to one task and one set of settings. Changes nothing.
  * @throws VernierError CHECKPOINT naming the first setting that differs */
-export function claim(
-  run: RunDirectory,
-  wanted: Readonly<Record<string, unknown>>,
-  saved: Readonly<Record<string, unknown>>,
-): void {
-  if (!run.has('config.json')) {
-    run.writeJson('config.json', saved);
-    return;
-  }
+export function checkFolder(run: RunDirectory, taskHash: string, config: RunConfig): void {
+  const { residual, ...rest } = config;
+  const fixed = Object.fromEntries(Object.entries(residual).filter(([key]) => !FREE.includes(key)));
+  agreesWith(run, { task: taskHash, ...rest, evaluation: undefined, residual: fixed });
+}
+
+/** That the run folder is new, or that its config.json says the same as `wanted` wherever that is not undefined.
+ * @throws VernierError CHECKPOINT naming the first setting that differs */
+export function agreesWith(run: RunDirectory, wanted: Readonly<Record<string, unknown>>): void {
+  if (!run.has('config.json')) return;
   const differing = firstDifference(wanted, run.readJson('config.json'), '');
-  if (differing === undefined) {
-    run.writeJson('config.json', saved);
-    return;
-  }
+  if (differing === undefined) return;
   throw new VernierError(
     'CHECKPOINT',
     `${run.path}: the run there was started with other settings: ${differing}`,

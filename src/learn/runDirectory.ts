@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { writeFileAtomic } from '#core/container';
 import { VernierError } from '#core/errors';
 import type { TrainEvent } from '#learn/events';
+import { lockFile } from '#learn/runLock';
 
 /** The folder of one training run.
  *
@@ -15,9 +16,11 @@ import type { TrainEvent } from '#learn/events';
  * | metrics.jsonl | every event, one JSON object a line, `seconds` since the start added |
  * | policy.vrn | the bundle to deploy |
  * | result.json | base against policy, with intervals |
+ * | run.lock | the process that works in the folder |
  */
 export class RunDirectory {
   readonly path: string;
+  #locked = false;
 
   /** Opens the folder, making it if it is not there. */
   constructor(path: string) {
@@ -29,6 +32,19 @@ export class RunDirectory {
         cause,
       });
     }
+  }
+
+  /** Takes the folder for this process and returns what gives it back. Whoever has the folder already through this
+   * object goes on having it.
+   * @throws VernierError USAGE when another process, or another object of this one, has it */
+  lock(): () => void {
+    if (this.#locked) return () => {};
+    const unlock = lockFile(join(this.path, 'run.lock'));
+    this.#locked = true;
+    return () => {
+      unlock();
+      this.#locked = false;
+    };
   }
 
   file(

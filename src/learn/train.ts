@@ -69,11 +69,13 @@ export async function trainProblem(
   report: Report,
   signal: AbortSignal,
 ): Promise<TrainResult> {
+  const unlock = run.lock();
   const training = new TrainingRun(problem, config, run, report, signal);
   try {
     return await training.go();
   } finally {
     training.close();
+    unlock();
   }
 }
 

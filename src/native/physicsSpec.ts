@@ -132,14 +132,17 @@ export interface MonitorSpec {
   /** Its registers whose values, divided by `reward.clip` and limited to [-1, 1], are put behind the observation. */
   readonly observed: readonly number[];
   /** Added to the reward. `final`: weight * robustness at the episode's end; `potential`: discount * P' - P with
-   * P = weight * the middle of the robust interval, 0 behind a terminal step. Robustness is limited to +-clip. */
+   * P = weight * the middle of the robust interval, 0 behind a terminal step; `stage`: weight times the share of the
+   * stages that came to hold. Robustness is limited to +-clip. */
   readonly reward: {
-    readonly kind: 'none' | 'final' | 'potential';
+    readonly kind: 'none' | 'final' | 'potential' | 'stage';
     readonly weight: number;
     readonly clip: number;
     readonly discount: number;
   };
   readonly guards: readonly { readonly code: Float64Array; readonly terminates: boolean }[];
+  /** For `stage`: monitors over the predicates of the specification. */
+  readonly stages: readonly Float64Array[];
   /** Predicates of the specification: the first of the program's group `monitor`. */
   readonly predicates: number;
   /** false: the specification is judged at the horizon only, however early its verdict is known. */

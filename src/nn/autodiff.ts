@@ -3,13 +3,13 @@ import { add, broadcastTo } from '#nn/ops';
 import { sameShape } from '#nn/shape';
 import { constant, type Tensor } from '#nn/tensor';
 
-/** Every node the roots depend on, inputs before users. */
-export function topologicalOrder(roots: Iterable<Tensor>): Tensor[] {
+/** Every node the roots depend on, inputs before users; what is `known` is left out, with all it depends on alone. */
+export function topologicalOrder(roots: Iterable<Tensor>, known?: { has(node: Tensor): boolean }): Tensor[] {
   const order: Tensor[] = [];
   const seen = new Set<Tensor>();
   const stack: { node: Tensor; next: number }[] = [];
   for (const root of roots) {
-    if (seen.has(root)) continue;
+    if (seen.has(root) || known?.has(root)) continue;
     seen.add(root);
     stack.push({ node: root, next: 0 });
     while (stack.length > 0) {
@@ -18,7 +18,7 @@ export function topologicalOrder(roots: Iterable<Tensor>): Tensor[] {
       if (!child) {
         order.push(top.node);
         stack.pop();
-      } else if (!seen.has(child)) {
+      } else if (!seen.has(child) && !known?.has(child)) {
         seen.add(child);
         stack.push({ node: child, next: 0 });
       }

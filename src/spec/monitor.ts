@@ -9,6 +9,7 @@ import { and, type Formula, horizon, mapChildren } from '#stl/formula';
 import type { MonitorProgram } from '#stl/monitorProgram';
 import { parseFormula } from '#stl/parse';
 import { printSpecification, type Specification } from '#stl/specification';
+import { stagesOf } from '#stl/stages';
 
 /** The formulas of a task file: what it shall do, and what must not happen. */
 
@@ -17,6 +18,8 @@ export interface ResolvedSpecification {
   readonly parts: readonly Specification[];
   readonly formula: Formula;
   readonly program: MonitorProgram;
+  /** Of the reward by stages, else none. */
+  readonly stages: readonly MonitorProgram[];
   /** Canonical text. */
   readonly text: string;
 }
@@ -63,6 +66,7 @@ export function resolveMonitors(
       predicates: specification?.parts.reduce((sum, { predicates }) => sum + predicates.length, 0) ?? 0,
       terminates: options.terminate ?? true,
       guards: guards.map(({ program, terminates }) => ({ code: program.code, terminates })),
+      stages: specification?.stages.map(({ code }) => code) ?? [],
     },
   };
 }
@@ -113,14 +117,21 @@ function resolveSpecification(
     return moved(formula, offset - predicates.length);
   });
   const formula = and(...formulas);
-  const program = compileMonitor(formula, offset, {
-    samples: samples + 1,
-    outputs: 'interval',
-    holdsAtZero: parts.flatMap(({ predicates }) => predicates.map(({ holdsAtZero }) => holdsAtZero)),
-    ...(options.until ? { until: options.until } : {}),
-    ...(options.end ? { end: options.end } : {}),
-  });
-  return { parts, formula, program, text: parts.map((part) => printSpecification(part)).join('; ') };
+  const compiled = (part: Formula): MonitorProgram =>
+    compileMonitor(part, offset, {
+      samples: samples + 1,
+      outputs: 'interval',
+      holdsAtZero: parts.flatMap(({ predicates }) => predicates.map(({ holdsAtZero }) => holdsAtZero)),
+      ...(options.until ? { until: options.until } : {}),
+      ...(options.end ? { end: options.end } : {}),
+    });
+  return {
+    parts,
+    formula,
+    program: compiled(formula),
+    stages: options.reward?.kind === 'stage' ? stagesOf(formula).map(compiled) : [],
+    text: parts.map((part) => printSpecification(part)).join('; '),
+  };
 }
 
 /** With every predicate's index raised. */

@@ -146,9 +146,9 @@ const specificationSchema = z
       }),
       reward: z
         .strictObject({
-          kind: z.enum(['final', 'potential']).meta({
+          kind: z.enum(['final', 'potential', 'stage']).meta({
             description:
-              'final: the robustness at the end of the episode. potential: shaping by what is known of it, which leaves the best policy the same.',
+              'final: the robustness at the end of the episode. potential: shaping by what is known of it, which leaves the best policy the same. stage: an equal share for each stage of the formula when it comes to hold.',
           }),
           weight: z.number().default(1),
           clip: z

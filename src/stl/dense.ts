@@ -93,12 +93,23 @@ export function denseRobustness(
   signals: readonly Piecewise[],
   options: Partial<Pick<SemanticsOptions, 'until'>> = {},
 ): Piecewise {
-  return new DenseEvaluation(signals, { ...defaultSemantics, ...options }.until === 'closed').evaluate(
-    formula,
-  );
+  return denseRobustnessOfParts(formula, signals, options).get(formula)!;
+}
+
+/** The same of the formula and of each of its parts. */
+export function denseRobustnessOfParts(
+  formula: Formula,
+  signals: readonly Piecewise[],
+  options: Partial<Pick<SemanticsOptions, 'until'>> = {},
+): ReadonlyMap<Formula, Piecewise> {
+  const { until } = { ...defaultSemantics, ...options };
+  const evaluation = new DenseEvaluation(signals, until === 'closed');
+  evaluation.evaluate(formula);
+  return evaluation.values;
 }
 
 class DenseEvaluation {
+  readonly values = new Map<Formula, Piecewise>();
   readonly #signals: readonly Piecewise[];
   readonly #closed: boolean;
 
@@ -108,6 +119,12 @@ class DenseEvaluation {
   }
 
   evaluate(formula: Formula): Piecewise {
+    const value = this.values.get(formula) ?? this.#make(formula);
+    this.values.set(formula, value);
+    return value;
+  }
+
+  #make(formula: Formula): Piecewise {
     switch (formula.kind) {
       case 'true':
       case 'false':

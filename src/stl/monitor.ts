@@ -162,6 +162,9 @@ function runOperation(
       if (state[at]! > (isSoFar ? p : q)) return state[at + 1]!;
       return r === 1 ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
     }
+    case monitorOpcode.oweUntil:
+    case monitorOpcode.oweRelease:
+      return oweUntil({ op, p, q, state: at }, runs, state, x, y, registers[r]!);
     default: {
       if (runs) {
         const run = state[at]!;
@@ -171,6 +174,31 @@ function runOperation(
       return owed(state, at, r + 1);
     }
   }
+}
+
+/** See `owe` in native/stl/monitor.cc. */
+function oweUntil(
+  { op, p, q, state: at }: Pick<Operation, 'op' | 'p' | 'q' | 'state'>,
+  runs: boolean,
+  state: Float64Array,
+  weight: number,
+  left: number,
+  right: number,
+): number {
+  const isRelease = op === monitorOpcode.oweRelease;
+  const nothing = isRelease ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+  if (!runs) return state[at] === 0 ? nothing : state[at + 1]!;
+  const run = state[at]!++;
+  const [low, high] = run === 0 ? [nothing, nothing] : [state[at + 1]!, state[at + 2]!];
+  const own = run < p || run > q ? nothing : weight;
+  const next = (v: number): number => {
+    const here = extremum(!isRelease, right, extremum(isRelease, left, v));
+    const owed = extremum(true, low, extremum(false, high, here));
+    return extremum(isRelease, owed, extremum(!isRelease, own, here));
+  };
+  state[at + 1] = next(Number.NEGATIVE_INFINITY);
+  state[at + 2] = next(Number.POSITIVE_INFINITY);
+  return state[at + 1]!;
 }
 
 /** The stack of obligations of native/stl/monitor.cc. Words at `at`: runs, bottom, count, min over the finished ones;

@@ -1,4 +1,4 @@
-import { type Formula, type Interval, unbounded } from '#stl/formula';
+import { type Formula, type Interval, temporal, unbounded } from '#stl/formula';
 import { complete, type Extremum, type MonitorBuilder, type Stream } from '#stl/monitorBuilder';
 
 /** The lower bound of a formula's value at the first sample, for which samples to come are -inf for every literal, in
@@ -85,6 +85,8 @@ class Bounds {
         if (!left || lags(weight, left)) return undefined;
         return this.#best(formula.right, this.#carry(left, weight, formula.interval));
       }
+      case 'release':
+        return this.#owe(formula, weight);
       default:
         // An always that is never known, as its future is unbounded.
         return formula.kind === 'always' && formula.interval.to === INFINITE
@@ -105,6 +107,8 @@ class Bounds {
         return this.#worst(formula.operand, this.#spread(weight, formula.interval));
       case 'release':
         return isPoint ? this.#release(formula, weight.from) : undefined;
+      case 'until':
+        return this.#owe(formula, weight);
       case 'eventually': {
         const { from, to } = formula.interval;
         if (from === to) return this.#worst(formula.operand, this.#spread(weight, formula.interval));
@@ -150,7 +154,7 @@ class Bounds {
   /** The weight of an operand under `always`: at t', the min over the samples t' - [from, to]. */
   #spread(weight: Weight, interval: Interval): Weight {
     const range = shifted(weight, interval);
-    if (!weight.stream) return range;
+    if (!weight.stream || interval.to === 0) return { ...weight, ...range };
     const builder = this.#builder;
     const gated = this.#gate(weight.stream, weight, INFINITE);
     const stream = builder.pastWindow('windowMin', gated, interval);
@@ -184,6 +188,50 @@ class Bounds {
       bounds.push(builder.window('windowMin', gated, begins - stream.delay, 0));
     }
     return this.#always('min', bounds);
+  }
+
+  /** The worst of an until, or the best of a release, by their decomposition: an until is all of
+   *    eventually[from, to] right,  always[0, from) left,  and the untimed until, `from` samples later;
+   * a release any of their duals. */
+  #owe(formula: BinaryTemporal, weight: Weight): Bound {
+    const builder = this.#builder;
+    const { left, right, interval } = formula;
+    const { from, to } = interval;
+    const isUntil = formula.kind === 'until';
+    const [a, b] = [this.#exact(left), this.#exact(right)];
+    if (!a || !b) return undefined;
+    // The side that can decide by itself must not be known before the other.
+    if (isUntil && !builder.closed && b.delay < a.delay) return undefined;
+    if (!isUntil && builder.closed && a.delay < b.delay) return undefined;
+    const delay = Math.max(a.delay, b.delay);
+    const begins = from + delay;
+    const nothing = builder.constant(isUntil ? -INFINITE : INFINITE);
+    const stream = weight.stream ?? { ...nothing, delay: begins };
+    if (stream.delay > begins) return undefined;
+    const extremum = (part: Formula): Bound =>
+      isUntil ? this.#worst(part, weight) : this.#best(part, weight);
+    const bounds: Bound[] = [];
+    if (to !== INFINITE) bounds.push(extremum(temporal(isUntil ? 'eventually' : 'always', right, interval)));
+    if (from > 0) {
+      bounds.push(extremum(temporal(isUntil ? 'always' : 'eventually', left, { from: 0, to: from - 1 })));
+    }
+    const [phi, psi] = builder.pair(a, b, delay, !isUntil, builder.closed);
+    const untimed = builder.operation(
+      isUntil ? 'oweUntil' : 'oweRelease',
+      [builder.late(stream, begins), phi],
+      begins,
+      [weight.from, weight.to, psi.register],
+      3,
+    );
+    bounds.push(untimed);
+    if (isUntil) {
+      bounds.push(this.#toCome(weight, stream.delay));
+      if (weight.stream && stream.delay < begins) {
+        const gated = this.#gate(stream, weight, INFINITE);
+        bounds.push(builder.window('windowMin', gated, begins - stream.delay, 0));
+      }
+    }
+    return complete(bounds) ? this.#always(isUntil ? 'min' : 'max', bounds) : undefined;
   }
 
   /** At sample t. A right side that is still to come counts with what the left one has reached so far. */

@@ -129,7 +129,7 @@ export class MonitorBuilder {
     if (to === INFINITE) return undefined;
     const width = to - from + 1;
     const start = Math.max(left.delay, right.delay);
-    const [a, b] = this.#pair(left, right, start, isDual, this.closed);
+    const [a, b] = this.pair(left, right, start, isDual, this.closed);
     const inWindow = this.operation(isDual ? 'release' : 'until', [a, b], start, [width], 4 + 2 * width);
     const delay = start + to;
     if (from === 0) return { ...inWindow, delay };
@@ -147,7 +147,7 @@ export class MonitorBuilder {
   /** At t, over t' in t - to .. t - from: min(right(t'), min of left over (t', t] or, closed, [t', t]). */
   pastSince(left: Stream, right: Stream, { from, to }: Interval, isDual: boolean, closed: boolean): Stream {
     const delay = Math.max(left.delay, right.delay);
-    const [a, b] = this.#pair(left, right, delay, isDual, closed);
+    const [a, b] = this.pair(left, right, delay, isDual, closed);
     const back = [this.late(a, delay + from), this.late(b, delay + from)];
     const width = to === INFINITE ? 0 : to - from + 1;
     const kind = isDual ? 'trigger' : 'since';
@@ -157,8 +157,8 @@ export class MonitorBuilder {
     return this.operation(isDual ? 'max' : 'min', [behind, inWindow], delay);
   }
 
-  /** Both at one pace; under the closed convention the left one must hold with the right one too. */
-  #pair(left: Stream, right: Stream, delay: number, isDual: boolean, closed: boolean): [Stream, Stream] {
+  /** Left and right side at one pace; under the closed convention the left one must hold with the right one too. */
+  pair(left: Stream, right: Stream, delay: number, isDual: boolean, closed: boolean): [Stream, Stream] {
     const [a, b] = [this.late(left, delay), this.late(right, delay)];
     return [a, closed ? this.meet(isDual ? 'max' : 'min', [a, b]) : b];
   }

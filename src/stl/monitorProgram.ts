@@ -64,6 +64,11 @@ export const monitorOpcode = {
   heldMin: 15,
   /** Min over the runs t in [p, q] so far of max(a(t), max of b over runs t to t + r so far); +inf before. */
   respond: 16,
+  /** Min over the runs t in [p, q] so far of max(a(t), b until c from run t on), with c the register r and nothing holding
+   * behind the present run; +inf before. */
+  oweUntil: 17,
+  /** Its dual: max over the runs t in [p, q] so far of min(a(t), b release c from run t on); -inf before. */
+  oweRelease: 18,
 } as const;
 
 /** A node is [kind, a, b, from, to]: a and b are nodes before it; a literal has the predicate in a. */
@@ -93,7 +98,7 @@ export interface MonitorProgram {
   /** Samples by which the sliding value is late: the future horizon of the formula; Infinity: there is none. */
   readonly delay: number;
   /** Registers that hold what the bounds remember, windows apart: with the time they make an observation Markov, but for
-   * windows shorter than the episode. */
+   * windows shorter than the episode and what an owed until may still come to. */
   readonly observed: readonly number[];
   /** Whether each bound of the robust interval takes amortised constant time per sample; false: time linear in the
    * samples so far. */

@@ -1,4 +1,5 @@
 import type { SourceLocation } from '#core/errors';
+import { Nesting, requireBrief } from '#expr/limits';
 import { type Comparison, type Node, parseTerm } from '#expr/parse';
 import { type ExpressionSource, expressionError, nearestHint, textSource } from '#expr/source';
 import { describeToken, type Token, tokenize } from '#expr/tokens';
@@ -51,8 +52,6 @@ export function parseFormula(
   };
 }
 
-/** Deepest nesting and most tokens; they keep a hostile text from exhausting the stack. */
-const maxDepth = 200;
 const maxTokens = 50_000;
 
 const comparisons: Readonly<Record<string, Comparison>> = {
@@ -88,14 +87,12 @@ class Parser {
   /** For each index of an opening bracket, that of the closing one. */
   readonly #closing: ReadonlyMap<number, number>;
   #next = 0;
-  #depth = 0;
+  readonly #nesting = new Nesting();
 
   constructor(source: ExpressionSource, time: TimeOptions) {
     this.#source = source;
     const tokens = tokenize(source, formulaSymbols);
-    const excess = tokens[maxTokens];
-    if (excess)
-      throw expressionError(source, excess.start, `expected at most ${maxTokens} words in one formula`);
+    requireBrief(source, tokens, maxTokens, 'formula');
     const [kept, removed] = withoutTimeIndices(tokens);
     this.#tokens = kept;
     this.#excerpts = { source, removed };
@@ -111,13 +108,7 @@ class Parser {
   }
 
   formula(minimum: number): Written {
-    if (++this.#depth > maxDepth) {
-      throw expressionError(
-        this.#source,
-        this.#peek().start,
-        `expected at most ${maxDepth} levels of nesting`,
-      );
-    }
+    this.#nesting.enter(this.#source, this.#peek().start);
     let left = this.#prefix();
     while (true) {
       const token = this.#peek();
@@ -127,7 +118,7 @@ class Parser {
       this.#next++;
       left = this.#infix(kind, left, token);
     }
-    this.#depth--;
+    this.#nesting.leave();
     return left;
   }
 

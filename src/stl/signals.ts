@@ -2,7 +2,7 @@ import { VernierError } from '#core/errors';
 import type { ModelNames } from '#core/model';
 import { ExpressionCompiler } from '#expr/compile';
 import { decodeProgram, evaluateProgram, type ModelView } from '#expr/evaluate';
-import { expressionError, textSource } from '#expr/source';
+import { expressionError } from '#expr/source';
 import { describe } from '#expr/values';
 import type { Predicate } from '#stl/predicate';
 import type { PredicateSignals } from '#stl/sampled';
@@ -23,8 +23,6 @@ export interface SampledTrace {
 export function evaluatePredicates(specification: Specification, trace: SampledTrace): PredicateSignals {
   const signals = traceSignals(trace);
   const compiler = new ExpressionCompiler(signals.names, noRobot);
-  for (const name of signals.conditions)
-    compiler.defineSignal(name, textSource(`'${conditionColumn(name)}' != 0`));
   const conditions = specification.predicates.map((predicate, p) => outputPredicate(compiler, predicate, p));
   const program = compiler.finish();
   const view = new TraceView(signals, trace);
@@ -70,12 +68,7 @@ interface TraceSignals {
   readonly names: ModelNames;
   /** In the order of the sensor data. */
   readonly columns: readonly (ArrayLike<number> | readonly boolean[])[];
-  readonly conditions: readonly string[];
   readonly length: number;
-}
-
-function conditionColumn(name: string): string {
-  return `${name} as a number`;
 }
 
 /** Every signal is a sensor of a model that has nothing else. */
@@ -89,18 +82,19 @@ function traceSignals(trace: SampledTrace): TraceSignals {
       `signal ${odd[0]}: expected ${length} samples, received ${odd[1].length}`,
     );
   }
-  const conditions = entries.filter(([, column]) => typeof column[0] === 'boolean').map(([name]) => name);
   const sensor: string[] = [];
+  const sensorType: string[] = [];
   const sensorAddress: number[] = [];
   const sensorDimension: number[] = [];
   const columns: (ArrayLike<number> | readonly boolean[])[] = [];
-  for (const [name, parts] of [...single(entries, conditions), ...vectors(entries)]) {
+  const scalars: NamedColumns[] = entries.map(([name, column]) => [name, [column]]);
+  for (const [name, parts] of [...scalars, ...vectors(entries)]) {
     sensor.push(name);
     sensorAddress.push(columns.length);
     sensorDimension.push(parts.length);
+    sensorType.push(parts.length === 1 && typeof parts[0]![0] === 'boolean' ? 'condition' : 'user');
     columns.push(...parts);
   }
-  const sensorType = sensor.map(() => 'user');
   const names: ModelNames = {
     ...emptyModel,
     sensor,
@@ -109,18 +103,11 @@ function traceSignals(trace: SampledTrace): TraceSignals {
     sensorDimension,
     nsensordata: columns.length,
   };
-  return { names, columns, conditions, length };
+  return { names, columns, length };
 }
 
 type Column = ArrayLike<number> | readonly boolean[];
 type NamedColumns = [name: string, parts: Column[]];
-
-function single(entries: readonly [string, Column][], conditions: readonly string[]): NamedColumns[] {
-  return entries.map(([name, column]) => [
-    conditions.includes(name) ? conditionColumn(name) : name,
-    [column],
-  ]);
-}
 
 /** `p.x`, `p.y` as p: components in order and without a gap. */
 function vectors(entries: readonly [string, Column][]): NamedColumns[] {

@@ -1,18 +1,19 @@
 import type { MonitorSpec } from '#native/physicsSpec';
 import type { JudgedStep, Judgement, TaskMonitorTwin } from '#native/wasm/evaluators';
-import { Monitor, newReading } from '#stl/monitor';
+import { Monitor, newReading, type Reading } from '#stl/monitor';
 
 /** The twin of native/physics/task_monitor.cc: the formulas of a task, per environment. */
 export class TaskMonitor implements TaskMonitorTwin {
   readonly guards: number;
   readonly hasSpecification: boolean;
-  /** [B, row]: the potential, what guards are violated, the state of each monitor. */
+  /** [B, row]: the potential or the stages paid, what guards are violated, the state of each monitor. */
   readonly words: Float64Array;
   /** Of the last sample. */
   readonly reading = newReading();
   readonly #spec: MonitorSpec;
   readonly #specification: Monitor | undefined;
   readonly #guards: readonly Monitor[];
+  readonly #stages: readonly { readonly monitor: Monitor; readonly reading: Reading }[];
   readonly #rowWords: number;
   readonly #scratch = newReading();
 
@@ -22,7 +23,9 @@ export class TaskMonitor implements TaskMonitorTwin {
     this.#guards = spec.guards.map(({ code }) => new Monitor(code));
     this.guards = spec.guards.length;
     this.hasSpecification = spec.code !== undefined;
-    const monitors = this.#specification ? [this.#specification, ...this.#guards] : this.#guards;
+    this.#stages = spec.stages.map((code) => ({ monitor: new Monitor(code), reading: newReading() }));
+    const stages = this.#stages.map(({ monitor }) => monitor);
+    const monitors = [...(this.#specification ? [this.#specification] : []), ...this.#guards, ...stages];
     this.#rowWords = monitors.reduce((sum, { program }) => sum + program.stateWords, 1 + this.guards);
     this.words = new Float64Array(environments * this.#rowWords);
   }
@@ -32,31 +35,32 @@ export class TaskMonitor implements TaskMonitorTwin {
   }
 
   enter(i: number): void {
-    this.#row(i)[0] = this.#potential();
+    this.#row(i)[0] = this.#spec.reward.kind === 'stage' ? this.#progress(i, false) : this.#potential();
   }
 
   take(i: number, predicates: Float64Array, outFeatures: Float32Array): string | undefined {
     if (predicates.some(Number.isNaN)) return 'the robustness of a predicate is NaN';
     const row = this.#row(i);
     let state = 1 + this.guards;
-    let used = 0;
-    const step = (monitor: Monitor, reading: typeof this.reading): void => {
+    const step = (monitor: Monitor, from: number, reading: Reading): number => {
       const { predicates: count, stateWords } = monitor.program;
-      monitor.step(predicates.subarray(used, used + count), row.subarray(state, state + stateWords), reading);
-      used += count;
+      monitor.step(predicates.subarray(from, from + count), row.subarray(state, state + stateWords), reading);
       state += stateWords;
+      return from + count;
     };
+    let used = 0;
     if (this.#specification) {
-      step(this.#specification, this.reading);
+      used = step(this.#specification, used, this.reading);
       const { observed, reward } = this.#spec;
       for (const [k, register] of observed.entries()) {
         outFeatures[k] = clamp(this.#specification.registers[register]! / reward.clip, 1);
       }
     }
     for (const [g, guard] of this.#guards.entries()) {
-      step(guard, this.#scratch);
+      used = step(guard, used, this.#scratch);
       row[1 + g] = this.#scratch.holds === 0 ? 1 : 0;
     }
+    for (const { monitor, reading } of this.#stages) step(monitor, 0, reading);
     return undefined;
   }
 
@@ -88,6 +92,13 @@ export class TaskMonitor implements TaskMonitorTwin {
     if (kind === 'final' && !Number.isNaN(out.robustness)) {
       return { ...out, reward: weight * clamp(out.robustness, clip) };
     }
+    if (kind === 'stage') {
+      const isCutOff = ends && !terminates && !out.fails;
+      const reached = this.#progress(i, out.succeeds || isCutOff);
+      const reward = weight * (reached - row[0]!);
+      row[0] = reached;
+      return { ...out, reward };
+    }
     if (kind !== 'potential') return out;
     const next = terminates || out.succeeds || out.fails ? 0 : this.#potential();
     const reward = discount * next - row[0]!;
@@ -99,6 +110,21 @@ export class TaskMonitor implements TaskMonitorTwin {
     const { kind, weight, clip } = this.#spec.reward;
     if (kind !== 'potential') return 0;
     return (weight * (clamp(this.reading.lower, clip) + clamp(this.reading.upper, clip))) / 2;
+  }
+
+  /** The share of the stages that hold however the episode goes on; where it succeeds or is cut off (`ends`), as their end
+   * has it. */
+  #progress(i: number, ends: boolean): number {
+    let at = this.#rowWords;
+    let reached = 0;
+    for (const { monitor, reading } of this.#stages.toReversed()) {
+      at -= monitor.program.stateWords;
+      const state = this.#row(i).subarray(at, at + monitor.program.stateWords);
+      const verdict =
+        ends && reading.verdict === -1 ? monitor.finish(reading, state).verdict : reading.verdict;
+      reached += verdict === 1 ? 1 : 0;
+    }
+    return reached / this.#stages.length;
   }
 
   #row(i: number): Float64Array {

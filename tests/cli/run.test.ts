@@ -1,5 +1,14 @@
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -76,8 +85,10 @@ it.skipIf(!native)('goes on from the run folder alone, to its report', () => {
   expect(readdirSync(join(run, 'tensorboard')).length).toBeGreaterThan(0);
 });
 
-it.skipIf(!native)('refuses other settings for a run that is under way', () => {
+it.skipIf(!native)('refuses other settings for a run that is under way, and leaves its record alone', () => {
+  const record = readFileSync(join(run, 'run.json'), 'utf8');
   const { status, stderr } = vernier(['train', run, '--residual.gamma=0.5']);
+  expect(readFileSync(join(run, 'run.json'), 'utf8')).toBe(record);
   expect(stderr).toContain('residual.gamma was 0.98, now it is 0.5');
   expect(status).toBe(2);
 });
@@ -86,6 +97,16 @@ it.skipIf(!native)('refuses to put another task into the folder', () => {
   const { status, stderr } = vernier(['train', 'lift', '--out', run]);
   expect(stderr).toContain('holds a run of tasks/reach.yaml');
   expect(status).toBe(2);
+});
+
+it.skipIf(!native)('refuses a folder whose settings are of another task, though no record says so', () => {
+  const foreign = join(folder, 'foreign');
+  mkdirSync(foreign);
+  cpSync(join(run, 'config.json'), join(foreign, 'config.json'));
+  const { status, stderr } = vernier(['train', 'lift', '--out', foreign]);
+  expect(stderr).toContain('started with other settings: task was');
+  expect(status).toBe(2);
+  expect(readdirSync(foreign)).toEqual(['config.json']);
 });
 
 it.skipIf(!native)('evaluates base and policy on the same starts', () => {

@@ -1,10 +1,12 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { McapWriter, TempBuffer } from '@mcap/core';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { StlTraceFlags } from '#cli/stl';
+import { runFormula } from '#cli/stlRun';
 import { checkFormula, evaluateFormula, plotFormula } from '#cli/stlSession';
-import { parseCsv, readTrace } from '#cli/stlTrace';
+import { parseCsv, readTrace, type StampedSignals } from '#cli/stlTrace';
 import { VernierError } from '#core/errors';
 import { saveDemos } from '#data/demos';
 
@@ -161,7 +163,7 @@ describe('eval', () => {
       action: Float32Array.of(9, 0.5, -0.5),
       reward: Float32Array.of(9, 0, 1),
     });
-    expect(readTrace(path, 1)).toMatchObject({
+    expect(readTrace(path, 1, '')).toMatchObject({
       columns: {
         'ee.position.y': Float64Array.of(2, 5),
         gap: Float64Array.of(0.5, 0.25),
@@ -178,8 +180,142 @@ describe('eval', () => {
       ),
     );
     expect(holds[1]).toMatch(/^holds: yes {3}\(robustness 0.05,/);
-    expect(message(() => readTrace(path, 2))).toBe(`${path}: expected an episode from 0 to 1, received 2`);
+    expect(message(() => readTrace(path, 2, ''))).toBe(
+      `${path}: expected an episode from 0 to 1, received 2`,
+    );
   });
+});
+
+/** Messages of JSON as { topic, seconds, value }; `drop` leaves bytes of the end away. */
+async function mcap(
+  name: string,
+  messages: readonly { readonly topic: string; readonly at: number; readonly value: unknown }[],
+  drop = 0,
+): Promise<string> {
+  const buffer = new TempBuffer();
+  const writer = new McapWriter({ writable: buffer });
+  await writer.start({ profile: '', library: 'test' });
+  const channels = new Map<string, number>();
+  for (const topic of new Set(messages.map((message) => message.topic))) {
+    const schemaId = await writer.registerSchema({
+      name: topic,
+      encoding: 'jsonschema',
+      data: new TextEncoder().encode('{"type":"object"}'),
+    });
+    channels.set(
+      topic,
+      await writer.registerChannel({ topic, messageEncoding: 'json', schemaId, metadata: new Map() }),
+    );
+  }
+  for (const [sequence, { topic, at, value }] of messages.entries()) {
+    const logTime = BigInt(Math.round(at * 1e9)) + 1_700_000_000_000_000_000n;
+    const data = new TextEncoder().encode(JSON.stringify(value));
+    await writer.addMessage({
+      channelId: channels.get(topic)!,
+      sequence,
+      logTime,
+      publishTime: logTime,
+      data,
+    });
+  }
+  await writer.end();
+  const path = join(folder, name);
+  const bytes = buffer.get();
+  writeFileSync(path, bytes.subarray(0, bytes.length - drop));
+  return path;
+}
+
+describe('MCAP', () => {
+  const gap = (at: number, value: number) => ({
+    topic: '/arm/gap',
+    at,
+    value: { data: value, ok: value < 3 },
+  });
+  const joints = (at: number, ...position: number[]) => ({
+    topic: '/joint_states',
+    at,
+    value: { name: ['shoulder', 'elbow'], position, frame: 'base', extra: at > 0.1 ? [1] : [] },
+  });
+  const messages = [gap(0, 5), joints(0.05, 1, 2), gap(0.1, 4), joints(0.15, 3, 4), gap(0.2, 2), gap(0.3, 1)];
+
+  function evaluate(text: string, path: string, over: Partial<StlTraceFlags> = {}): Record<string, unknown> {
+    const [line] = lines((context) =>
+      evaluateFormula(text, path, { ...flags, ...over, json: true }, context),
+    );
+    return JSON.parse(line!) as Record<string, unknown>;
+  }
+
+  it('reads the topics that the formula names', async () => {
+    const path = await mcap('gap.mcap', messages);
+    expect(readTrace(path, 0, 'arm.gap.data < 3')).toEqual({
+      signals: {
+        'arm.gap.data': { time: Float64Array.of(0, 0.1, 0.2, 0.3), value: Float64Array.of(5, 4, 2, 1) },
+        'arm.gap.ok': { time: Float64Array.of(0, 0.1, 0.2, 0.3), value: [false, false, true, true] },
+      },
+    });
+    expect(evaluate('F[0, 200 ms] (arm.gap.ok and arm.gap.data < 3)', path)).toMatchObject({
+      canonical: 'eventually[0,2] (arm.gap.ok and arm.gap.data < 3)',
+      robustness: 1,
+    });
+    expect(message(() => evaluate('F (gap < 3)', path))).toBe(`${path}: no topic stands in the formula`);
+  });
+
+  it('brings stamps of several topics together in dense time or by sampling', async () => {
+    const path = await mcap('joints.mcap', messages);
+    const text = 'F (joint_states.position[1] > 3 and arm.gap.data < 5)';
+    expect(message(() => evaluate(text, path))).toMatch(/stamps of their own/);
+    // Held: at 0.05 [5; 2], at 0.15 [4; 4].
+    expect(evaluate(text, path, { period: 0.05 })).toMatchObject({ robustness: 1, timeUnit: 'step' });
+    expect(evaluate(text, path, { dense: true, interpolation: 'previous' })).toMatchObject({ robustness: 1 });
+    // Straight: at 0.15 the gap is 3.
+    expect(
+      evaluate('F (joint_states.position[1] > 3 and arm.gap.data < 3.5)', path, { dense: true }),
+    ).toMatchObject({
+      robustness: expect.closeTo(0.5, 9),
+    });
+    expect(evaluate("G ('joint_states.position.elbow' < 5)", path, { period: 0.05 })).toMatchObject({
+      robustness: 1,
+    });
+    // `extra` changes its length, `frame` is a text.
+    const signals = Object.keys((readTrace(path, 0, 'joint_states') as StampedSignals).signals);
+    expect(signals).toEqual([
+      'joint_states.position[0]',
+      'joint_states.position[1]',
+      'joint_states.position.shoulder',
+      'joint_states.position.elbow',
+    ]);
+  });
+
+  it('refuses a torn file', async () => {
+    const path = await mcap('torn.mcap', messages, 30);
+    expect(message(() => readTrace(path, 0, 'arm.gap'))).toMatch(/torn\.mcap: /);
+  });
+});
+
+it('runs an episode of a task under its own formula', async () => {
+  const all: string[] = [];
+  const out = join(folder, 'run.svg');
+  await runFormula(
+    'tasks/reach_hold.yaml',
+    { policy: 'expert', episode: 1, out },
+    {
+      overrides: [
+        'expert.noise=0',
+        'guard=[{name: slow, holds: norm(ee.velocity) < 0.05, violation: count}]',
+      ],
+      out: (line) => all.push(line),
+      setExitCode: () => {},
+    },
+  );
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: colours
+  const text = all.join('\n').replaceAll(/\u001b\[\d+m/g, '');
+  expect(text).toMatch(/^holds: yes {3}\(robustness 0\.0/m);
+  expect(text).toMatch(/^guard slow: violated at \d+ steps, first at step \d+$/m);
+  expect(text).toMatch(/^the episode ended with success after \d+ steps$/m);
+  expect(readFileSync(out, 'utf8')).toContain('gap &lt; 0.02');
+  await expect(
+    runFormula('reach', { episode: 0 }, { overrides: [], out: () => {}, setExitCode: () => {} }),
+  ).rejects.toThrow(/no `spec`/);
 });
 
 it('plots one panel per part', async () => {

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { densePredicates, denseRobustness } from '#stl/dense';
 import { robustness } from '#stl/evaluate';
+import { explainDense } from '#stl/explainDense';
 import { childrenOf, expand, type Formula, horizon, subformulas } from '#stl/formula';
 import { parseFormula } from '#stl/parse';
 import { fromSamples, type Piecewise, valueAt } from '#stl/piecewise';
@@ -127,6 +128,55 @@ describe('straight pieces', () => {
         },
       ),
       { numRuns: 300 },
+    );
+  });
+});
+
+describe('explanation', () => {
+  it('leads to the instant that decided', () => {
+    const specification = parseFormula('G(req>=3->F[0:5]gnt>=3)', seconds);
+    const signals = densePredicates(specification, {
+      req: { time: [0, 3, 5, 11], value: [0, 6, 0, 0] },
+      gnt: { time: [0, 7, 9, 11], value: [0, 6, 0, 0] },
+    });
+    const steps = explainDense(specification.formula, signals);
+    const story = steps.map(({ formula, time, value }) => [formula.kind, time, value]);
+    // 3 - 2 t and 6 (t + 5) / 7 - 3 cross at t = 0.6.
+    expect(story[0]).toEqual(['always', 0, expect.closeTo(1.8, 6)]);
+    expect(story[1]).toEqual(['implies', expect.closeTo(0.6, 6), expect.closeTo(1.8, 6)]);
+    expect(story.at(-1)![0]).toBe('atom');
+    expect(Math.abs(story.at(-1)![2] as number)).toBeCloseTo(1.8, 6);
+  });
+
+  it('names the left side of an until where that is what failed', () => {
+    const held = (...value: number[]) => fromSamples([0, 1, 2, 3], value, 'previous');
+    const { formula } = parseFormula('x until[0,3] y', seconds);
+    const steps = explainDense(formula, [held(5, 1, 5, 5), held(-9, -9, 4, 4)], 0, { until: 'closed' });
+    expect(steps).toEqual([
+      { formula, time: 0, value: 1 },
+      { formula: { kind: 'atom', predicate: 0 }, time: 1, value: 1 },
+    ]);
+  });
+
+  it('ends at an atom with the value of the whole', () => {
+    const arbitrary = formulas({ depth: 3, reach: 3 }).map(expand);
+    fc.assert(
+      fc.property(
+        arbitrary,
+        signalSets(2, 1, 8),
+        fc.constantFrom('linear', 'previous'),
+        fc.constantFrom('closed', 'halfopen'),
+        (formula, signals, interpolation, until) => {
+          const time = Array.from(signals[0]!, (_, t) => t);
+          const dense = signals.map((signal) => fromSamples(time, signal, interpolation));
+          const value = valueAt(denseRobustness(formula, dense, { until }), 0);
+          const last = explainDense(formula, dense, 0, { until }).at(-1)!;
+          if (!Number.isFinite(value)) return;
+          expect(last.formula.kind).toBe('atom');
+          expect(Math.abs(last.value)).toBeCloseTo(Math.abs(value), 6);
+        },
+      ),
+      { numRuns: 500 },
     );
   });
 });

@@ -137,7 +137,8 @@ describe.skipIf(!hasNativeMonitor())('native monitors', () => {
   });
 
   it('refuse a program that was tampered with, or run it within bounds', () => {
-    const text = 'G[0,4](x > 0 -> F[0,3] y > 0) or ((x > 1) U[1,3] (y > 1) and once[1,2] x > 0)';
+    const text =
+      'G[0,4](x > 0 -> F[0,3] y > 0) or G[0,3](x > 2 -> (y > 1 until[1,2] x > 1)) or ((x > 1) U[1,3] (y > 1) and once[1,2] x > 0)';
     const { formula, predicates } = parseFormula(text);
     const program = compileMonitor(formula, predicates.length);
     const values = [-1, 0, 0.5, 3, 255, 1e9, Number.NaN, Number.POSITIVE_INFINITY];

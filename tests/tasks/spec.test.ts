@@ -128,8 +128,49 @@ describe.each(backends)('a task with a formula, on %s', (backend) => {
     expect(episode!.reward).toBeCloseTo(1 - start, 5);
   });
 
+  it('pays each stage once, when it comes to hold', async () => {
+    const formula =
+      '["eventually[0, 2 s] (gap < 0.08 and eventually[0, 2 s] gap < 0.02)", "always[0, 0.5 s] ee.position.z > 0.05"]';
+    const overrides = [`spec.formula=${formula}`, 'spec.reward={kind: stage, weight: 6}', 'expert.noise=0'];
+    const task = await load(overrides);
+    expect(task.monitors!.specification!.stages).toHaveLength(3);
+    const env = await makeEnv(task, { environments: 1, seed: 5, backend, autoReset: false });
+    const expert = new Expert(task, env, 1);
+    const gap = task.program.signalNames.find(({ name }) => name === 'gap')!.offset;
+    const paid: [step: number, gap: number, reward: number][] = [];
+    while (env.terminated[0] === 0) {
+      expect(env.truncated[0]).toBe(0);
+      expert.act(env.action);
+      env.step();
+      const reward = env.reward[0]! - env.success[0]!;
+      if (reward !== 0) paid.push([env.steps[0]!, env.signals[gap]!, reward]);
+    }
+    env.close();
+    expect(env.success[0]).toBe(1);
+    expect(paid.map(([, , reward]) => reward)).toEqual([2, 2, 2]);
+    const height = paid.find(([step]) => step === 10)!;
+    const [near, there] = paid.filter((row) => row !== height);
+    expect(near![1]).toBeLessThan(0.08);
+    expect(near![1]).toBeGreaterThan(0.02);
+    expect(there![1]).toBeLessThan(0.02);
+  });
+
+  it('pays no stage for ending early', async () => {
+    const formula = '["always[0, 0.5 s] step < 3", "always[0, 2 s] ee.position.z > -5"]';
+    const task = await load([`spec.formula=${formula}`, 'spec.reward={kind: stage, weight: 6}']);
+    await withEnv(task, { backend, environments: 1 }, (env) => {
+      let sum = 0;
+      for (let k = 0; k < 3; k++) {
+        env.step();
+        sum += env.reward[0]!;
+      }
+      expect(env.terminated[0]).toBe(1);
+      expect(sum).toBe(0);
+    });
+  });
+
   it('goes on from a saved state, formulas included', async () => {
-    const task = await load(['guard=[]']);
+    const task = await load(['guard=[]', 'spec.reward.kind=stage']);
     await withEnv(task, { backend, environments: 3 }, (env) => {
       const run = (): unknown[] => {
         for (let k = 0; k < 30; k++) env.step();

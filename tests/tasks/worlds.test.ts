@@ -2,8 +2,11 @@ import { readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { makeEnv } from '#env/makeEnv';
+import { loadFormulaTask } from '#spec/formulaTask';
 import { loadTask } from '#spec/task';
 import { decompose } from '#stl/decompose';
+import { type Family, generateFormula, walkPosition } from '#stl/families';
+import { familySpaces } from '#stl/familySpaces';
 import { root } from './simulation.js';
 
 /** The worlds that formulas are planned in: each can be planned for, and solved by a few lines that know the way. */
@@ -131,4 +134,43 @@ describe.each(Object.entries(ways))('%s', (name, { steer, way }) => {
     env.close();
     expect(last).toEqual(new Array(environments).fill('success'));
   });
+});
+
+/** The point follows the walk that comes with a formula. */
+it.each(['sequence', 'nested', 'until', 'stay', 'patrol', 'maze'] as const satisfies readonly Family[])(
+  'a generated %s is satisfied by its own walk on stl_linear',
+  async (family) => {
+    const space = familySpaces.linear;
+    const problem = generateFormula(family, { space, subgoals: 2, horizon: 120, seed: 3 });
+    const task = await loadFormulaTask('stl_linear', problem, ['observation=[arm.position]', 'randomize=[]']);
+    const env = await makeEnv(task, { environments: 1, seed: 1, threads: 1, autoReset: false });
+    for (let k = 0; k < task.horizon; k++) {
+      const goal = walkPosition(space.start, problem.witness, k + 1);
+      env.action.set(straight([...env.observation], [], goal));
+      env.step();
+    }
+    expect(env.success[0], `${problem.formula}, robustness ${env.finalRobustness[0]}`).toBe(1);
+    env.close();
+  },
+);
+
+it.each([
+  ['stl_quadrotor', 'quadrotor'],
+  ['stl_panda', 'panda'],
+  ['stl_panda', 'pandaJoints'],
+  ['stl_ant', 'ant'],
+  ['stl_unicycle', 'unicycle'],
+] as const)('%s takes formulas of the space %s, whose start it has', async (name, world) => {
+  const space = familySpaces[world];
+  const horizon = world === 'ant' ? 600 : 200;
+  const problem = generateFormula('avoid', { space, subgoals: 2, obstacles: 2, horizon, seed: 5 });
+  const task = await loadFormulaTask(name, problem, [`observation=['${space.position}']`]);
+  const env = await makeEnv(task, { environments: 8, seed: 1, threads: 1 });
+  for (let i = 0; i < 8; i++) {
+    const at = env.observation.subarray(i * env.O, (i + 1) * env.O);
+    expect(Math.hypot(...space.start.map((x, k) => at[k]! - x))).toBeLessThan(space.startSpread);
+  }
+  env.step();
+  expect(env.faults).toEqual([]);
+  env.close();
 });

@@ -269,8 +269,10 @@ MonitorSpec parseMonitor(const Field& field) {
     out.reward = MonitorSpec::Reward::kFinal;
   } else if (kind == "potential") {
     out.reward = MonitorSpec::Reward::kPotential;
+  } else if (kind == "stage") {
+    out.reward = MonitorSpec::Reward::kStage;
   } else if (kind != "none") {
-    fail(reward["kind"].path(), "none, final or potential, got " + kind);
+    fail(reward["kind"].path(), "none, final, potential or stage, got " + kind);
   }
   out.weight = reward["weight"].finite();
   out.clip = reward["clip"].finite();
@@ -280,6 +282,7 @@ MonitorSpec parseMonitor(const Field& field) {
   for (const Field& guard : field["guards"].items()) {
     out.guards.push_back({parseCode(guard["code"]), guard["terminates"].boolean()});
   }
+  for (const Field& stage : field["stages"].items()) out.stages.push_back(parseCode(stage));
   return out;
 }
 

@@ -12,7 +12,7 @@ import {
 } from '#learn/checkpoint';
 import { type Evaluation, evaluate } from '#learn/evaluate';
 import { type PhaseName, type Score, scoreOf, type TrainEvent } from '#learn/events';
-import { claim } from '#learn/runConfig';
+import { agreesWith } from '#learn/runConfig';
 import type { RunDirectory } from '#learn/runDirectory';
 import { taskProblem } from '#learn/taskProblem';
 import { saveFormulaBundle } from '#learn/tgpo/formulaBundle';
@@ -44,6 +44,17 @@ const YIELD_MS = 50;
 /** Offset of the seed of the evaluations that steer the run: never the episodes that are reported. */
 const SELECTION_SEED = 500_000;
 
+/** A run folder belongs to one task and one set of settings. Changes nothing.
+ * @throws VernierError CHECKPOINT naming the first setting that differs */
+export function checkFormulaFolder(
+  run: RunDirectory,
+  task: ResolvedTask,
+  settings: TgpoSpec | undefined = task.spec.tgpo,
+): void {
+  const fixed = Object.entries(settings ?? {}).filter(([key]) => !FREE.includes(key));
+  agreesWith(run, { task: task.hash, tgpo: Object.fromEntries(fixed) });
+}
+
 /** Learns the formula of a task in a run folder, going on where the folder's last run stopped.
  * @throws VernierError: every expected trouble, with its cause and what to do */
 export async function trainFormula(
@@ -53,11 +64,13 @@ export async function trainFormula(
   report: Report,
   signal: AbortSignal,
 ): Promise<FormulaResult> {
+  const unlock = run.lock();
   const training = new FormulaRun(task, settings, run, report, signal);
   try {
     return await training.go();
   } finally {
     training.close();
+    unlock();
   }
 }
 
@@ -132,13 +145,9 @@ class FormulaRun {
 
   async go(): Promise<FormulaResult> {
     const settings = this.#settings;
-    const fixed = Object.fromEntries(Object.entries(settings).filter(([key]) => !FREE.includes(key)));
     const evaluation = this.#evaluation;
-    claim(
-      this.#run,
-      { task: this.#task.hash, tgpo: fixed },
-      { task: this.#task.hash, tgpo: settings, evaluation },
-    );
+    checkFormulaFolder(this.#run, this.#task, settings);
+    this.#run.writeJson('config.json', { task: this.#task.hash, tgpo: settings, evaluation });
     const checkpoint = loadLatestCheckpoint(this.#run.path);
     if (checkpoint) this.#checkCheckpoint(checkpoint);
     const env = await this.#makeEnv(settings.environments, settings.seed, true);

@@ -21,7 +21,8 @@ export class Simplifier {
 
   /** The equal of a tensor; the same object for equal tensors. */
   simplify(root: Tensor): Tensor {
-    for (const node of topologicalOrder([root])) {
+    // What is done is not walked again: a long graph with many outputs would take quadratic time.
+    for (const node of topologicalOrder([root], this.#done)) {
       if (!this.#done.has(node)) this.#done.set(node, this.#rebuild(node));
     }
     return this.#done.get(root)!;
