@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { VernierError } from '#core/errors';
 import type { Score } from '#learn/events';
+import { planByCem } from '#learn/planning/cem';
+import { taskRollouts } from '#learn/planning/rollouts';
 import { RunDirectory } from '#learn/runDirectory';
 import { trainFormula } from '#learn/tgpo/formulaRun';
 import { packageRoot } from '#native/addon';
@@ -21,7 +23,8 @@ const USAGE = `npm run bench:tgpo -- [options] [--tgpo.steps=... and other overr
   --environments a,b  linear,unicycle,quadrotor,panda,ant
   --formulas a,b      only formulas whose names contain one of these
   --seeds 1,2,3       seeds of learning
-  --algorithms a,b    tgpo (guided), uniform (TGPO without the critic's plans), tau_mdp, f_mdp, sparse
+  --algorithms a,b    tgpo (guided), uniform (TGPO without the critic's plans), tau_mdp, f_mdp, sparse,
+                      cem (open loop, planned anew for each of 20 starts)
   --horizons          the horizon study instead: Linear, T = 50 to 1000
   --tuning            other formulas, for choosing settings: nothing is written
   --force             run again where there is a result
@@ -97,6 +100,9 @@ const STEPS: Readonly<Record<Environment, number>> = {
   ant: 600_000,
 };
 
+const CEM_STARTS = 20;
+const CEM_SEQUENCES = 100;
+
 /** Seeds of the worlds: these are reported, the others are for choosing settings. */
 const REPORTED = 1;
 const TUNING = 1001;
@@ -155,6 +161,7 @@ async function learn(
   seed: number,
   overrides: readonly string[],
 ): Promise<SeedResult> {
+  if (algorithm === 'cem') return plan(environment, drawn, seed);
   const folder = join(packageRoot, 'runs', 'bench', `${drawn.name}-${algorithm}-${seed}`);
   rmSync(folder, { recursive: true, force: true });
   const all = [
@@ -194,6 +201,38 @@ async function learn(
       load,
       commit: commit(),
     },
+  };
+}
+
+/** The cross-entropy method on some of the starts that the policies are judged on. */
+async function plan(environment: Environment, drawn: FamilyFormula, seed: number): Promise<SeedResult> {
+  const task = await loadFormulaTask(join(packageRoot, 'tasks', `stl_${environment}.yaml`), drawn);
+  const load = loadavg()[0]!;
+  const begun = performance.now();
+  let successes = 0;
+  let environmentSteps = 0;
+  for (let start = 0; start < CEM_STARTS; start++) {
+    const rollouts = await taskRollouts(task, {
+      sequences: CEM_SEQUENCES,
+      seed: task.spec.evaluation.seed,
+      firstEnvironment: start,
+      threads: 1,
+    });
+    const { robustness, evaluations } = planByCem(rollouts, { seed });
+    rollouts.close();
+    if (robustness > 0) successes++;
+    environmentSteps += evaluations * task.horizon;
+  }
+  const seconds = (performance.now() - begun) / 1000;
+  return {
+    seed,
+    score: { successes, episodes: CEM_STARTS },
+    environmentSteps,
+    attempts: 1,
+    learningSeconds: seconds,
+    seconds,
+    overrides: [],
+    machine: { cpu: cpus()[0]!.model.trim(), threads: 1, load, commit: commit() },
   };
 }
 
@@ -281,5 +320,5 @@ if (values.help) {
             `${run.environmentSteps} steps in ${run.learningSeconds.toFixed(1)} s`,
         );
       }
-  if (!values.tuning) writePage(readResults());
+  if (!values.tuning) writePage(readResults(), []);
 }

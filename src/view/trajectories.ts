@@ -91,7 +91,8 @@ const box = new RegExp(
 export function regionsOf(task: ResolvedTask, env: Pick<VectorEnv, 'readCopy'>): PlotRegion[] {
   const specification = task.monitors?.specification;
   if (!specification) return [];
-  const avoided = negatedAtoms(negationNormalForm(specification.formula));
+  const positive = negationNormalForm(specification.formula);
+  const reached = new Set(positiveAtoms(positive));
   const texts = specification.parts.flatMap(({ predicates }) => predicates.map(({ text }) => text));
   const { bodyPos } = env.readCopy(0);
   return Object.entries(task.spec.signals).flatMap(([name, expression]) => {
@@ -102,7 +103,7 @@ export function regionsOf(task: ResolvedTask, env: Pick<VectorEnv, 'readCopy'>):
     const atoms = [...texts.keys()].filter((p) => new RegExp(`\\b${name}\\b`).test(texts[p]!));
     if (!shape || atoms.length === 0) return [];
     return [
-      { name, role: atoms.every((p) => avoided.has(p)) ? ('avoid' as const) : ('reach' as const), ...shape },
+      { name, role: atoms.some((p) => reached.has(p)) ? ('reach' as const) : ('avoid' as const), ...shape },
     ];
   });
 }
@@ -129,8 +130,9 @@ function shapeOf(
   return centre && { kind: 'disc', centre, radius: Number(radius) };
 }
 
-/** Predicates that stand under a negation. */
-function negatedAtoms(formula: Formula): Set<number> {
-  if (formula.kind === 'not' && formula.operand.kind === 'atom') return new Set([formula.operand.predicate]);
-  return new Set(childrenOf(formula).flatMap((child) => [...negatedAtoms(child)]));
+/** Predicates that stand without a negation. */
+function positiveAtoms(formula: Formula): number[] {
+  if (formula.kind === 'atom') return [formula.predicate];
+  if (formula.kind === 'not' && formula.operand.kind === 'atom') return [];
+  return childrenOf(formula).flatMap(positiveAtoms);
 }
