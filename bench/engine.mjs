@@ -1,4 +1,5 @@
-// The training engine against PyTorch and JAX in one interleaved run: `npm run bench:engine [-- --rounds 12]`.
+// The training engine against PyTorch and JAX in one interleaved run: `npm run bench:engine [-- --rounds 12]`;
+// `--kinds redq --threads 2` runs a part of it, `--out` elsewhere.
 // Peers live in a virtual environment under build/ that the first run makes; without Python or network they are
 // left out and the table says so. Prints markdown and writes it to docs/results/engine.md.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
@@ -17,6 +18,8 @@ const { values: options } = parseArgs({
   options: {
     rounds: { type: 'string', default: '12' },
     seconds: { type: 'string', default: '0.3' },
+    kinds: { type: 'string', default: 'redq,td3' },
+    threads: { type: 'string', default: '1,2' },
     out: { type: 'string', default: 'docs/results/engine.md' },
   },
 });
@@ -97,8 +100,8 @@ async function contestants(python) {
   const list = [];
   const add = (kind, threads, who, burst, stop = () => {}) =>
     list.push({ kind, threads, who, burst, stop, best: 0, fastest: 0 });
-  for (const kind of ['redq', 'td3']) {
-    for (const threads of [1, 2]) {
+  for (const kind of options.kinds.split(',')) {
+    for (const threads of options.threads.split(',').map(Number)) {
       const program = buildUpdate(kind, threads);
       program.run();
       add(kind, threads, 'vernier', async (s) => ownBurst(program, s));
@@ -171,12 +174,14 @@ function report({ list, act, peak, rounds, seconds, loads, isa }) {
     list.find((c) => c.kind === kind && c.threads === threads && c.who === who);
   const ratio = (kind, threads, who) => {
     const [own, peer] = [of(kind, threads, 'vernier'), of(kind, threads, who)];
-    return peer ? own.best / peer.best : undefined;
+    return own && peer ? own.best / peer.best : undefined;
   };
-  const share = (kind, threads) =>
-    (of(kind, threads, 'vernier').best * operationsOf(kind)) / (peak * threads);
+  const share = (kind, threads) => {
+    const own = of(kind, threads, 'vernier');
+    return own && (own.best * operationsOf(kind)) / (peak * threads);
+  };
   const least = (times, k) => (times.length ? Math.min(...times.map((t) => t[k])) : undefined);
-  const show = (x, digits = 2) => (x === undefined ? 'no peer' : x.toFixed(digits));
+  const show = (x, digits = 2) => (x === undefined ? 'not run' : x.toFixed(digits));
   const fastestTorch = (kind, threads) => {
     const ratios = ['PyTorch', 'PyTorch compile']
       .map((who) => ratio(kind, threads, who))
@@ -231,6 +236,8 @@ function report({ list, act, peak, rounds, seconds, loads, isa }) {
     '',
     `Against the faster of PyTorch eager and torch.compile: REDQ-10 ${show(fastestTorch('redq', 1))} (1 thread),` +
       ` ${show(fastestTorch('redq', 2))} (2 threads); TD3 ${show(fastestTorch('td3', 1))}, ${show(fastestTorch('td3', 2))}.`,
+    '',
+    'What bounds it, and what was tried: [decision 0004](../decisions/0004-own-training-engine.md).',
     '',
   ].join('\n');
 }

@@ -235,6 +235,8 @@ async function writeReport(): Promise<void> {
     'Each run records demonstrations, clones the base, learns from a sparse reward and evaluates both on the same 200',
     'initial states; rates are with 95 % Wilson intervals over all seeds together. `learned` is what training reached,',
     'before the evaluation gate. Minutes are wall-clock for everything, evaluations included.',
+    '`reach_hold` is told by a formula (docs/stl.md), adds the potential of its robustness to the sparse reward, and shared',
+    'its core with other work.',
     '',
     table(all),
     '',

@@ -7,7 +7,7 @@ import { parseFormula } from '#stl/parse';
 
 /** Our monitors over one signal, timed. Computing the predicates from x is in every figure, as rtamt does it too. */
 
-const PASSES = 12;
+const PASSES = 60;
 const CHUNK = 1000;
 
 export interface Compiled {

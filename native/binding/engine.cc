@@ -41,40 +41,45 @@ class EngineProgram : public Napi::ObjectWrap<EngineProgram> {
  private:
   class Work : public Napi::AsyncWorker {
    public:
-    Work(EngineProgram* program, Napi::Env env)
-        : Napi::AsyncWorker(env), program_(program), deferred_(Napi::Promise::Deferred::New(env)) {
-      program_->Ref();
-    }
+    Work(EngineProgram& program, Napi::Env env)
+        : Napi::AsyncWorker(env), program_(program), self_(Napi::Persistent(program.Value())), deferred_(env) {}
     Napi::Promise promise() const { return deferred_.Promise(); }
 
    protected:
     void Execute() override {
       try {
-        status_ = program_->executor_->run();
+        status_ = program_.executor_->run();
       } catch (const Error& error) {
         code_ = error.code();
         SetError(error.what());
       }
     }
     void OnOK() override {
-      finish();
-      deferred_.Resolve(Napi::Number::New(Env(), status_));
+      settle([&] { deferred_.Resolve(Napi::Number::New(Env(), status_)); });
     }
     void OnError(const Napi::Error& error) override {
-      finish();
-      error.Value().Set("code", Napi::String::New(Env(), code_.empty() ? "NATIVE" : code_));
-      deferred_.Reject(error.Value());
+      settle([&] {
+        error.Value().Set("code", Napi::String::New(Env(), code_));
+        deferred_.Reject(error.Value());
+      });
     }
 
    private:
-    void finish() {
-      program_->busy_ = false;
-      program_->Unref();
+    // Where the JavaScript environment is being torn down nobody waits any more, and N-API calls fail.
+    template <class Body>
+    void settle(const Body& body) {
+      program_.busy_ = false;
+      try {
+        body();
+      } catch (const Napi::Error&) {
+        return;
+      }
     }
 
-    EngineProgram* program_;
+    EngineProgram& program_;
+    Napi::ObjectReference self_;
     Napi::Promise::Deferred deferred_;
-    std::string code_;
+    std::string code_ = "NATIVE";
     int status_ = -1;
   };
 
@@ -106,7 +111,7 @@ class EngineProgram : public Napi::ObjectWrap<EngineProgram> {
     return guard(info.Env(), [&]() -> Napi::Value {
       requireIdle();
       busy_ = true;
-      Work* work = new Work(this, info.Env());
+      Work* work = new Work(*this, info.Env());
       const Napi::Promise promise = work->promise();
       work->Queue();
       return promise;

@@ -15,21 +15,20 @@
 namespace vernier::nn {
 
 Floats::Floats(std::size_t count) {
-  constexpr std::size_t kHugePage = std::size_t{2} << 20;
-  const std::size_t bytes = (count * sizeof(float) + 127) / 64 * 64;
-  const std::size_t alignment = bytes >= kHugePage ? kHugePage : 64;
-  data_.reset(static_cast<float*>(::operator new(bytes, std::align_val_t(64))));
+  constexpr std::size_t kHugePage = std::size_t{2} << 20, kWorthOne = kHugePage / 4;
+  const std::size_t least = (count * sizeof(float) + 127) / 64 * 64;
+  alignment_ = least >= kWorthOne ? kHugePage : 64;
+  const std::size_t bytes = (least + alignment_ - 1) / alignment_ * alignment_;
+  data_ = static_cast<float*>(::operator new(bytes, std::align_val_t(alignment_)));
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
-  if (alignment == kHugePage) {
-    const auto start = (reinterpret_cast<std::uintptr_t>(data_.get()) + 4095) / 4096 * 4096;
-    const auto end = (reinterpret_cast<std::uintptr_t>(data_.get()) + bytes) / 4096 * 4096;
-    madvise(reinterpret_cast<void*>(start), end - start, MADV_HUGEPAGE);
-  }
+  if (alignment_ == kHugePage) madvise(data_, bytes, MADV_HUGEPAGE);
 #endif
-  std::memset(data_.get(), 0, bytes);
+  std::memset(data_, 0, least);
 }
 
-void Floats::Free::operator()(float* p) const { ::operator delete(p, std::align_val_t(64)); }
+Floats::~Floats() {
+  if (data_) ::operator delete(data_, std::align_val_t(alignment_));
+}
 
 Executor::Executor(std::span<const double> code, std::span<const BoundBuffer> buffers, int threads)
     : plan_(decodePlan(code)),
@@ -165,6 +164,10 @@ void Executor::execute(const CopyOp& op, int task, const Worker& worker) {
   const float* from = at(op.from, task, worker);
   const auto& t = op.toStrides;
   const auto& f = op.fromStrides;
+  if (op.extent[0] == 1 && op.extent[1] == 1 && f[2] == 1 && t[3] == 1 && t[2] == op.extent[3]) {
+    kernels_.transpose(from, f[3], to, op.extent[2], op.extent[3]);
+    return;
+  }
   for (int i = 0; i < op.extent[0]; ++i)
     for (int j = 0; j < op.extent[1]; ++j)
       for (int k = 0; k < op.extent[2]; ++k)

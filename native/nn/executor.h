@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "core/pool.h"
@@ -18,17 +19,18 @@ struct BoundBuffer {
   bool integer;
 };
 
-// 64-byte aligned floats, on huge pages where the system gives them.
+// Zeros aligned to a cache line; what is worth one starts on a huge page, where the system gives them.
 class Floats {
  public:
   explicit Floats(std::size_t count);
-  float* data() const { return data_.get(); }
+  Floats(Floats&& other) noexcept : data_(std::exchange(other.data_, nullptr)), alignment_(other.alignment_) {}
+  Floats& operator=(Floats&&) = delete;
+  ~Floats();
+  float* data() const { return data_; }
 
  private:
-  struct Free {
-    void operator()(float* p) const;
-  };
-  std::unique_ptr<float[], Free> data_;
+  float* data_ = nullptr;
+  std::size_t alignment_ = 0;
 };
 
 class Executor {

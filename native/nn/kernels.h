@@ -18,7 +18,7 @@ struct Gemm {
   bool accumulate;
 };
 
-// The row machine's operations. The order is the plan format's; src/nn/lowering/opcodes.ts is the twin.
+// The row machine's operations. The order is the plan format's; src/nn/lowering/encode.ts is the twin.
 enum class Op : std::uint8_t {
   kCopy,
   kNeg,
@@ -47,9 +47,12 @@ enum class Op : std::uint8_t {
   kLessEqual,
   kEqual,
   kReluGradient,
+  kAddRelu,
   kWhere,
   kMulAdd,
   kClamp,
+  kMulAddRelu,
+  kReluGradientProduct,
   kRowSum,
   kRowMax,
   kRowMin,
@@ -89,6 +92,8 @@ struct Adam {
 struct Kernels {
   const char* name;
   void (*gemm)(const Gemm&, float* scratch);
+  // to[q * columns + j] = from[j * stride + q] for q < rows, j < columns.
+  void (*transpose)(const float* from, std::ptrdiff_t stride, float* to, int rows, int columns);
   void (*rows)(const RowCall&);
   void (*adam)(const Adam&, std::size_t n);
   void (*polyak)(float* target, const float* source, float tau, std::size_t n);
@@ -98,7 +103,7 @@ struct Kernels {
 };
 
 // Floats of scratch a gemm call may use.
-constexpr std::size_t kGemmScratch = (256 + 128) * 320 + 4096;
+constexpr std::size_t kGemmScratch = 256 * 256;
 
 const Kernels& baselineKernels();
 const Kernels* avx2Kernels();    // null where not compiled in

@@ -4,7 +4,7 @@
 #if defined(__AVX512F__)
 #define VERNIER_NAME "avx512"
 #define VERNIER_WIDTH 16
-#define VERNIER_ROWS 12
+#define VERNIER_ROWS 8
 #include "nn/kernels.inc"
 
 namespace vernier::nn {

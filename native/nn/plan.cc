@@ -8,7 +8,7 @@
 namespace vernier::nn {
 namespace {
 
-constexpr double kMagic = 1447382094, kVersion = 1;
+constexpr double kMagic = 1447382094, kVersion = 2;
 constexpr std::int64_t kLargest = std::int64_t{1} << 30;
 
 class Decoder {
@@ -16,7 +16,7 @@ class Decoder {
   explicit Decoder(std::span<const double> code) : code_(code) {}
 
   Plan plan() {
-    if (number() != kMagic || number() != kVersion) fail("not a plan of version 1");
+    if (number() != kMagic || number() != kVersion) fail("not a plan of version 2");
     plan_.workspace = static_cast<std::size_t>(integer(0, kLargest));
     plan_.local = static_cast<std::size_t>(integer(0, kLargest));
     plan_.buffers = {{false, plan_.workspace}, {false, plan_.local}};
@@ -210,8 +210,8 @@ class Decoder {
     };
     require(there(0) && there(1) && i.operands[0].kind != OperandKind::kConstant);
     const bool one = i.width == 1;
-    if (i.op >= Op::kAdd && i.op <= Op::kClamp) require(there(2));
-    if (i.op >= Op::kWhere && i.op <= Op::kClamp) require(there(3));
+    if (i.op >= Op::kAdd && i.op <= Op::kReluGradientProduct) require(there(2));
+    if (i.op >= Op::kWhere && i.op <= Op::kReluGradientProduct) require(there(3));
     if (i.op == Op::kAccumulateProduct) require(there(2));
     if (i.op >= Op::kRowSum && i.op <= Op::kLogSoftmax) require(!scalar(1) || one);
     if (i.op == Op::kRowDot) require(there(2) && (!scalar(2) || one));
@@ -219,6 +219,7 @@ class Decoder {
       require(!scalar(0) || one);
     }
     if (i.op == Op::kNormalize && there(2)) require(i.operands[2].kind != OperandKind::kConstant);
+    if (i.op == Op::kNormalize && there(3)) require(!scalar(3) || one);
     if (i.op == Op::kNormalizeGradient) require(there(2) && (!scalar(2) || one) && there(3));
   }
 

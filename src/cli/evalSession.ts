@@ -6,6 +6,7 @@ import { table } from '#cli/format';
 import { catchInterrupt } from '#cli/interrupt';
 import { loadSubject, makeNamedPolicy, type PolicyName, requireBundle, type Subject } from '#cli/subject';
 import { formatPaired, formatScore } from '#cli/trainView';
+import { orCheckpoint } from '#cli/unfinished';
 import { makeEnv } from '#env/makeEnv';
 import type { VectorEnv } from '#env/vectorEnv';
 import { type Evaluation, type EvaluationOptions, evaluate } from '#learn/evaluate';
@@ -39,7 +40,8 @@ export async function evaluateFromCommandLine(
   flags: EvalFlags,
   context: CliContext,
 ): Promise<void> {
-  const subject = await loadSubject(what, context.overrides, flags.task);
+  const loaded = await loadSubject(what, context.overrides, flags.task);
+  const subject = orCheckpoint(loaded, (text) => process.stderr.write(`${text}\n`));
   const settings = subject.task.spec.evaluation;
   const { episodes = settings.episodes, seed = settings.seed, threads } = flags;
   const compared: readonly PolicyName[] = subject.formula ? ['policy'] : ['base', 'policy'];

@@ -92,6 +92,7 @@ function guardLines({ monitors }: ResolvedTask, { violated }: Played): string[] 
   return (monitors?.guards ?? []).map(({ name }, g) => {
     const steps = violated[g]!;
     if (steps.length === 0) return `guard ${name}: held`;
-    return `guard ${name}: violated at ${steps.length} steps, first at step ${steps[0]}`;
+    const count = steps.length === 1 ? '1 step' : `${steps.length} steps`;
+    return `guard ${name}: violated at ${count}, first at step ${steps[0]}`;
   });
 }

@@ -9,6 +9,8 @@ const NOISE_STREAM = 0x40000;
 /** Largest rotation that the log of a quaternion is taken of without care for its axis. */
 const TINY = 1e-9;
 
+type Vector = readonly [number, number, number];
+
 export interface ExpertOptions {
   /** Standard deviation of the action noise, in action units; the task's when left out. */
   readonly noise?: number;
@@ -17,8 +19,8 @@ export interface ExpertOptions {
 /** The way-points of a task file as a policy: each environment runs through them in order, and starts again with
  * each episode. Their expressions are evaluated natively; this reads the results from `env.expert`.
  *
- * action = clip(gain * (target - here) / what |a| = 1 moves, speed) + noise. Frame targets are in world axes, and so
- * the robot's base must stand parallel to them. */
+ * action = clip(gain * (target - here) / what |a| = 1 moves, speed) + noise. Frame targets are in world axes, actions
+ * in those of the robot's base. */
 export class Expert {
   readonly #task: ResolvedTask;
   readonly #expert: ResolvedExpert;
@@ -111,21 +113,25 @@ export class Expert {
   /** Share of the full-scale motion along each axis. */
   #aimFrame(i: number, waypoint: ExpertWaypoint, out: Float32Array): void {
     const { control } = this.#task;
-    const { state } = this.#expert;
-    const turn = this.#turn(i, waypoint);
+    const shift = this.#toBase(i, this.#shift(i, waypoint));
+    const turn = this.#toBase(i, this.#turn(i, waypoint));
     for (let k = 0; k < control.axes.length; k++) {
       const axis = ['x', 'y', 'z', 'roll', 'pitch', 'yaw'].indexOf(control.axes[k]!);
-      if (axis >= 3) {
-        out[k] = turn[axis - 3]! / control.rotation;
-      } else if (waypoint.position && state.position) {
-        const target = this.#read(i, waypoint.position)[axis]!;
-        out[k] = (target - this.#read(i, state.position)[axis]!) / control.translation;
-      }
+      out[k] = axis < 3 ? shift[axis]! / control.translation : turn[axis - 3]! / control.rotation;
     }
   }
 
-  /** Rotation vector from the present orientation to the way-point's. */
-  #turn(i: number, waypoint: ExpertWaypoint): readonly number[] {
+  /** From the present position to the way-point's, in world axes. */
+  #shift(i: number, waypoint: ExpertWaypoint): Vector {
+    const { position } = this.#expert.state;
+    if (!waypoint.position || !position) return [0, 0, 0];
+    const target = this.#read(i, waypoint.position);
+    const here = this.#read(i, position);
+    return [target[0]! - here[0]!, target[1]! - here[1]!, target[2]! - here[2]!];
+  }
+
+  /** Rotation vector from the present orientation to the way-point's, in world axes. */
+  #turn(i: number, waypoint: ExpertWaypoint): Vector {
     const { state } = this.#expert;
     if (waypoint.yaw && state.yaw) {
       const difference = this.#read(i, waypoint.yaw)[0]! - this.#read(i, state.yaw)[0]!;
@@ -135,6 +141,12 @@ export class Expert {
       return rotationVector(this.#read(i, waypoint.quaternion), this.#read(i, state.quaternion));
     }
     return [0, 0, 0];
+  }
+
+  /** A vector in world axes along those of the robot's base. */
+  #toBase(i: number, v: Vector): Vector {
+    const { base } = this.#expert.state;
+    return base ? rotateBack(v, this.#read(i, base)) : v;
   }
 
   #aimJoints(i: number, waypoint: ExpertWaypoint, out: Float32Array): void {
@@ -195,11 +207,11 @@ function clip(value: number, most: number): number {
 }
 
 /** Rotation vector that takes `from` to `to`, the short way, in world axes. */
-function rotationVector(to: ArrayLike<number>, from: ArrayLike<number>): readonly number[] {
+function rotationVector(to: ArrayLike<number>, from: ArrayLike<number>): Vector {
   const [tw, tx, ty, tz] = [to[0]!, to[1]!, to[2]!, to[3]!];
   const [fw, fx, fy, fz] = [from[0]!, -from[1]!, -from[2]!, -from[3]!];
   const w = tw * fw - tx * fx - ty * fy - tz * fz;
-  const v = [
+  const v: Vector = [
     tw * fx + tx * fw + ty * fz - tz * fy,
     tw * fy - tx * fz + ty * fw + tz * fx,
     tw * fz + tx * fy - ty * fx + tz * fw,
@@ -207,5 +219,12 @@ function rotationVector(to: ArrayLike<number>, from: ArrayLike<number>): readonl
   const sine = Math.hypot(...v);
   const sign = w < 0 ? -1 : 1;
   const scale = sine < TINY ? 2 : (2 * Math.atan2(sine, sign * w)) / sine;
-  return v.map((x) => sign * scale * x);
+  return [sign * scale * v[0], sign * scale * v[1], sign * scale * v[2]];
+}
+
+/** v seen from a frame that stands in the world as `q` says: the inverse rotation. */
+function rotateBack([a, b, c]: Vector, q: ArrayLike<number>): Vector {
+  const [w, x, y, z] = [q[0]!, -q[1]!, -q[2]!, -q[3]!];
+  const [tx, ty, tz] = [w * a + y * c - z * b, w * b + z * a - x * c, w * c + x * b - y * a];
+  return [a + 2 * (y * tz - z * ty), b + 2 * (z * tx - x * tz), c + 2 * (x * ty - y * tx)];
 }

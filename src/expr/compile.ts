@@ -107,6 +107,12 @@ export class ExpressionCompiler {
     throw expressionError(source, 0, `expected a quaternion, received ${describe(value)}`);
   }
 
+  /** How a body stands in the world, by its id. */
+  bodyOrientation(body: number): Value {
+    const name = this.#names.body[body] || 'body';
+    return this.#scope.reads.entityMembers({ name, body }).get('quaternion')!();
+  }
+
   /** A term of a reward: a number of any unit, or a condition that counts 1. */
   term(source: ExpressionSource, weight: number): Value {
     const value = this.value(source);

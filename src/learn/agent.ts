@@ -46,6 +46,9 @@ export interface AgentOptions {
   readonly compile: CompileOptions;
 }
 
+/** Name of the target critics' parameters in a checkpoint. */
+export const CRITIC_TARGET = 'criticTarget';
+
 /** What an algorithm can use when it builds its part of the graph. */
 export interface AgentParts {
   readonly options: AgentOptions;
@@ -230,8 +233,11 @@ export class Agent {
   }
 }
 
-function buildParts(options: AgentOptions, kind: ActorKind): AgentParts {
-  const { O, A, settings, rng } = options;
+/** Actor and critics as the settings describe them, freshly drawn. */
+export function agentNetworks(
+  { O, A, settings, rng }: Pick<AgentOptions, 'O' | 'A' | 'settings' | 'rng'>,
+  kind: ActorKind,
+): { readonly actor: ActorNetwork; readonly critic: CriticNetwork } {
   const { hidden, layer_norm: layerNorm, chunk_phase: chunkPhase, critics: heads } = settings;
   const actor = actorNetwork(
     { kind, O, A, hidden: settings.actor_hidden ?? hidden, layerNorm, chunkPhase },
@@ -241,8 +247,14 @@ function buildParts(options: AgentOptions, kind: ActorKind): AgentParts {
     { O, A, hidden, layerNorm, heads, seesBase: kind === 'residual' && chunkPhase },
     rng,
   );
+  return { actor, critic };
+}
+
+function buildParts(options: AgentOptions, kind: ActorKind): AgentParts {
+  const { settings } = options;
+  const { actor, critic } = agentNetworks(options, kind);
   const actorTarget = actor.block.clone('actorTarget');
-  const criticTarget = critic.block.clone('criticTarget');
+  const criticTarget = critic.block.clone(CRITIC_TARGET);
   const members = input('members', [settings.min_of], 'i32');
   return {
     options,

@@ -28,25 +28,33 @@ export interface BaseStageOptions {
   readonly stop: () => boolean;
 }
 
-/** The base, cloned now or found in the file from before; undefined where `stop` ended the cloning. */
+/** The base, cloned now where it is to be cloned; undefined where `stop` ended the cloning. */
 export async function prepareBase(options: BaseStageOptions): Promise<BaseModel | undefined> {
   const { settings } = options;
-  switch (settings.kind) {
+  return settings.kind === 'chunk' ? cloneChunkBase(options) : givenBase(settings, settings.kind);
+}
+
+/** The base of a run that has been through this stage. */
+export function runBase(settings: BaseSpec, file: string, O: number, A: number): BaseModel {
+  return settings.kind === 'chunk' ? loadBase(file, settings, O, A) : givenBase(settings, settings.kind);
+}
+
+/** A base that nothing needs to be done for. */
+function givenBase(settings: BaseSpec, kind: Exclude<BaseSpec['kind'], 'chunk'>): BaseModel {
+  switch (kind) {
     case 'zero':
-      return { kind: 'zero' };
+      return { kind };
     case 'random':
-      return { kind: 'random', seed: settings.seed };
+      return { kind, seed: settings.seed };
     case 'onnx': {
       if (settings.file === undefined)
         throw new VernierError('SPEC', 'base.kind is onnx, but base.file does not name a model');
       const { file: label, execute } = settings;
       const model = readFileBytes(label, 'base.file names the ONNX model, relative to the task file');
-      return { kind: 'onnx', model, label, ...(execute === undefined ? {} : { execute }) };
+      return { kind, model, label, ...(execute === undefined ? {} : { execute }) };
     }
-    case 'chunk':
-      return cloneChunkBase(options);
     default:
-      return settings.kind satisfies never;
+      return kind satisfies never;
   }
 }
 

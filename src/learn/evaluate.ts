@@ -99,3 +99,13 @@ export async function evaluatePair(
   const second = await evaluate(env, policy, options);
   return { base: first, policy: second, paired: comparePaired(first.perEpisode, second.perEpisode) };
 }
+
+/** The result, or undefined where the evaluation gave way to an interruption. */
+export async function unlessStopped<T>(pending: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  try {
+    return await pending;
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    throw error;
+  }
+}

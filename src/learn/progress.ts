@@ -3,53 +3,83 @@ import type { Trainer } from '#learn/trainer';
 
 const PROGRESS_MS = 1000;
 
-/** Rates between progress events. */
+interface Window {
+  readonly seconds: number;
+  readonly steps: number;
+  readonly updates: number;
+}
+
+/** Rates between progress events. Times are in ms of one clock. */
 export class Progress {
-  readonly #trainer: Trainer;
+  readonly #trainer: Pick<Trainer, 'counters' | 'recent' | 'takeAverages'>;
   readonly #total: number;
-  #at = performance.now();
   #steps: number;
   #updates: number;
+  /** The present stretch without a pause, and what the window had before it. */
+  #since: number;
+  #spentMs = 0;
+  #last: Window | undefined;
 
-  constructor(trainer: Trainer, total: number) {
+  constructor(
+    trainer: Pick<Trainer, 'counters' | 'recent' | 'takeAverages'>,
+    total: number,
+    now = performance.now(),
+  ) {
     this.#trainer = trainer;
     this.#total = total;
+    this.#since = now;
     this.#steps = trainer.counters.environmentSteps;
     this.#updates = trainer.counters.criticUpdates;
   }
 
   due(now: number): boolean {
-    return now - this.#at >= PROGRESS_MS;
+    return this.#spentMs + now - this.#since >= PROGRESS_MS;
   }
 
-  /** Leaves the time of an evaluation out of the rates. */
+  /** Leaves the time from here to `resume` out of the rates: an evaluation. */
   pause(now: number): void {
-    this.#start(now);
+    this.#spentMs += now - this.#since;
+    this.#since = now;
   }
 
-  #start(now: number): void {
-    this.#at = now;
-    this.#steps = this.#trainer.counters.environmentSteps;
-    this.#updates = this.#trainer.counters.criticUpdates;
+  resume(now: number): void {
+    this.#since = now;
   }
 
   event(now: number, phase: PhaseName): TrainEvent {
     const { counters, recent } = this.#trainer;
-    const seconds = Math.max(1e-3, (now - this.#at) / 1000);
-    const stepsPerSecond = (counters.environmentSteps - this.#steps) / seconds;
-    const event: TrainEvent = {
+    const window = this.#take(now);
+    // A run ends whenever it does: the last window, too short to say much, is taken together with the one before.
+    const before = window.seconds * 1000 < PROGRESS_MS ? this.#last : undefined;
+    this.#last = window;
+    const seconds = Math.max(1e-3, window.seconds + (before?.seconds ?? 0));
+    const stepsPerSecond = (window.steps + (before?.steps ?? 0)) / seconds;
+    return {
       kind: 'progress',
       phase,
       environmentSteps: counters.environmentSteps,
       total: this.#total,
       updates: counters.criticUpdates,
       stepsPerSecond,
-      updatesPerSecond: (counters.criticUpdates - this.#updates) / seconds,
+      updatesPerSecond: (window.updates + (before?.updates ?? 0)) / seconds,
       success: recent.length === 0 ? undefined : recent.reduce((a, b) => a + b, 0) / recent.length,
       eta: stepsPerSecond > 0 ? (this.#total - counters.environmentSteps) / stepsPerSecond : undefined,
       losses: this.#trainer.takeAverages(),
     };
-    this.#start(now);
-    return event;
+  }
+
+  /** What happened since the last event; a new window begins. */
+  #take(now: number): Window {
+    const { environmentSteps, criticUpdates } = this.#trainer.counters;
+    const window = {
+      seconds: (this.#spentMs + now - this.#since) / 1000,
+      steps: environmentSteps - this.#steps,
+      updates: criticUpdates - this.#updates,
+    };
+    this.#since = now;
+    this.#spentMs = 0;
+    this.#steps = environmentSteps;
+    this.#updates = criticUpdates;
+    return window;
   }
 }

@@ -1,28 +1,21 @@
-import type { ContainerData } from '#core/container';
-import { VernierError } from '#core/errors';
 import { type Demos, loadDemos, saveDemos } from '#data/demos';
 import type { Replay } from '#data/replay';
 import { loadBase, prepareBase } from '#learn/baseStage';
-import {
-  type LoadedCheckpoint,
-  loadLatestCheckpoint,
-  partOf,
-  restoreInto,
-  StateCollector,
-  writeCheckpoint,
-} from '#learn/checkpoint';
+import { type LoadedCheckpoint, loadLatestCheckpoint } from '#learn/checkpoint';
 import { collectDemos, labelDemos } from '#learn/collect';
-import { type Evaluation, evaluate, evaluatePair, type PairedEvaluation } from '#learn/evaluate';
-import { type PhaseName, type Score, scoreOf, type TrainEvent } from '#learn/events';
+import { type Evaluation, evaluate, unlessStopped } from '#learn/evaluate';
+import { type PhaseName, scoreOf, type TrainEvent } from '#learn/events';
 import type { LearnEnv, Problem } from '#learn/problem';
 import { Progress } from '#learn/progress';
 import { claimFolder, type RunConfig } from '#learn/runConfig';
 import type { RunDirectory } from '#learn/runDirectory';
-import type { PairedComparison } from '#learn/statistics';
+import { checkTask, restoreRun, saveRun } from '#learn/runState';
+import { ship, type TrainResult } from '#learn/shipping';
+import { actingValues, type Best, type Stage } from '#learn/stage';
 import { taskProblem } from '#learn/taskProblem';
 import { Trainer } from '#learn/trainer';
 import type { CompileOptions } from '#nn/compile';
-import { type BaseModel, makeBase, saveBundle } from '#policy/bundle';
+import { type BaseModel, makeBase } from '#policy/bundle';
 import { actionsUnscaled, fitNormaliser, type Normaliser } from '#policy/normaliser';
 import { ResidualPolicy } from '#policy/residualPolicy';
 import type { ResolvedTask } from '#spec/resolved';
@@ -31,21 +24,7 @@ import type { ResolvedTask } from '#spec/resolved';
  * folder holds, and a resumed run ends with the same bits as one that was never stopped. */
 
 export { type RunConfig, runConfig } from '#learn/runConfig';
-
-export interface TrainResult {
-  /** false where the run was interrupted: run again to go on. */
-  readonly finished: boolean;
-  readonly environmentSteps: number;
-  readonly base?: Score;
-  /** The shipped policy; the base's own score where the gate fell back. */
-  readonly policy?: Score;
-  /** Base against what was learned, first = base, also where the gate fell back. */
-  readonly paired?: PairedComparison;
-  readonly shipped?: 'base' | 'policy';
-  readonly bundle?: string;
-  /** Seconds of this call. */
-  readonly seconds: number;
-}
+export type { TrainResult } from '#learn/shipping';
 
 export type Report = (event: TrainEvent) => void;
 
@@ -139,10 +118,7 @@ class TrainingRun {
     this.#run.truncateMetrics(checkpoint.meta['metricsBytes'] as number);
     for (const text of checkpoint.skipped)
       this.#tell({ kind: 'note', text: `skipped a checkpoint: ${text}` });
-    if (checkpoint.meta['taskHash'] === this.#problem.taskHash) return;
-    throw new VernierError('CHECKPOINT', `${checkpoint.path}: made for another version of the task`, {
-      hint: 'name another run folder',
-    });
+    checkTask(checkpoint, this.#problem.taskHash);
   }
 
   async #demos(): Promise<Demos | undefined> {
@@ -305,12 +281,13 @@ class TrainingRun {
       }
       if (counters.environmentSteps >= nextEvaluation) {
         nextEvaluation = due(settings.evaluate_every);
+        progress.pause(performance.now());
         const evaluation = await this.#evaluateLearned(stage);
         if (evaluation === undefined) {
           this.#checkpoint(stage);
           return false;
         }
-        progress.pause(performance.now());
+        progress.resume(performance.now());
         if (settings.stop_at !== undefined && evaluation.rate >= settings.stop_at) {
           this.#tell({ kind: 'note', text: `stopped early: the evaluation reached ${evaluation.rate}` });
           break;
@@ -336,13 +313,13 @@ class TrainingRun {
   }
 
   async #evaluateBase({ env, alone }: Stage): Promise<void> {
-    const result = await this.#unlessStopped(evaluate(env, alone, this.#selection));
+    const result = await unlessStopped(evaluate(env, alone, this.#selection), this.#signal);
     if (result) this.#tell({ kind: 'evaluation', what: 'base', environmentSteps: 0, score: scoreOf(result) });
   }
 
   async #evaluateLearned({ env, learned, trainer }: Stage): Promise<Evaluation | undefined> {
     learned.scale = trainer.scale;
-    const result = await this.#unlessStopped(evaluate(env, learned, this.#selection));
+    const result = await unlessStopped(evaluate(env, learned, this.#selection), this.#signal);
     if (!result) return undefined;
     const { environmentSteps } = trainer.counters;
     this.#tell({ kind: 'evaluation', what: 'policy', environmentSteps, score: scoreOf(result) });
@@ -351,158 +328,35 @@ class TrainingRun {
     return result;
   }
 
-  /** The result, or undefined where the evaluation gave way to an interruption. */
-  async #unlessStopped<T>(pending: Promise<T>): Promise<T | undefined> {
-    try {
-      return await pending;
-    } catch (error) {
-      if (this.#signal.aborted) return undefined;
-      throw error;
-    }
-  }
-
-  /** Ships the best evaluated policy, unless the base does better on the reported episodes: then the base. */
+  /** The reported evaluation and what follows from it. */
   async #finish(stage: Stage): Promise<TrainResult> {
-    const { trainer, learned, alone, env } = stage;
-    const { environmentSteps } = trainer.counters;
+    const { environmentSteps } = stage.trainer.counters;
     this.#phase('final evaluation', environmentSteps);
-    // The live blocks keep the run's own last values, for a continuation; the best ones go in for the evaluation.
-    const last = actingValues(trainer);
-    const scale = this.#best?.scale ?? trainer.scale;
-    setActingValues(trainer, this.#best?.values ?? last);
-    learned.scale = scale;
-    const { episodes, seed } = this.#config.evaluation;
-    const pair = await this.#unlessStopped(
-      evaluatePair(env, alone, learned, { episodes, seed, signal: this.#signal }),
-    );
-    if (!pair) {
-      setActingValues(trainer, last);
-      return this.#interrupted(environmentSteps);
-    }
-    const shipped = pair.policy.successes >= pair.base.successes ? 'policy' : 'base';
-    const { result, base, score } = this.#result(stage, pair, shipped);
-    this.#tell({
-      kind: 'evaluation',
-      what: 'final',
-      environmentSteps,
-      score,
-      base,
-      paired: pair.paired,
+    const result = await ship(stage, this.#best, {
+      problem: this.#problem,
+      config: this.#config,
+      run: this.#run,
+      signal: this.#signal,
+      seconds: () => this.#seconds,
+      tell: (event) => this.#tell(event),
     });
-    if (shipped === 'base')
-      this.#tell({
-        kind: 'note',
-        text:
-          `the evaluation gate fell back to the base: learned ${pair.policy.successes} of ${episodes}, ` +
-          `base ${pair.base.successes}; the bundle has residual scale 0`,
-      });
-    this.#saveBundle(stage, shipped === 'policy' ? scale : 0, result);
-    this.#run.writeJson('result.json', result);
-    setActingValues(trainer, last);
+    if (!result) return this.#interrupted(environmentSteps);
     this.#phase('done', environmentSteps);
     return result;
   }
 
-  #result({ trainer }: Stage, pair: PairedEvaluation, shipped: 'base' | 'policy') {
-    const base = scoreOf(pair.base);
-    const score = scoreOf(pair.policy);
-    const result: TrainResult = {
-      finished: true,
-      environmentSteps: trainer.counters.environmentSteps,
-      base,
-      policy: shipped === 'policy' ? score : base,
-      paired: pair.paired,
-      shipped,
-      bundle: this.#run.file('policy.vrn'),
-      seconds: this.#seconds,
-    };
-    return { result, base, score };
-  }
-
-  #saveBundle({ trainer, base, used, normaliser }: Stage, scale: number, result: TrainResult): void {
-    const { task, taskHash, robotHash, controlPeriod, observationFields, actionNames, control } =
-      this.#problem;
-    const { O, A } = this.#problem;
-    saveBundle(this.#run.file('policy.vrn'), {
-      ...{ task, taskHash, robotHash, controlPeriod, observationFields, actionNames, control, O, A, scale },
-      base: scale === 0 ? base : used,
-      normaliser,
-      trained: scale === 0 ? undefined : trainer.agent.trained(),
-      made: {
-        algorithm: this.#config.residual.algorithm,
-        environmentSteps: result.environmentSteps,
-        base: result.base,
-        policy: result.policy,
-        shipped: result.shipped,
-      },
-    });
-  }
-
-  #checkpoint({ trainer, normaliser }: Stage): void {
-    const { environmentSteps } = trainer.counters;
-    const collector = new StateCollector();
-    const state = trainer.save(collector);
-    collector.add('normaliser', { ...normaliser });
-    if (this.#best) collector.add('best', this.#best.values);
-    const { taskHash } = this.#problem;
-    const best = this.#best && { successes: this.#best.successes, scale: this.#best.scale };
-    const meta = { taskHash, ...state, best, metricsBytes: this.#run.metricsBytes };
-    const path = writeCheckpoint(this.#run.path, environmentSteps, { meta, arrays: collector.arrays });
+  #checkpoint(stage: Stage): void {
+    const { environmentSteps } = stage.trainer.counters;
+    const path = saveRun(this.#run, this.#problem.taskHash, stage, this.#best);
     this.#tell({ kind: 'checkpoint', environmentSteps, path });
   }
 
-  #restore({ trainer, normaliser }: Stage, checkpoint: LoadedCheckpoint): void {
-    const saved = partOf(checkpoint, 'normaliser');
-    for (const [name, values] of Object.entries(normaliser) as [string, Float32Array][])
-      if (values.some((v, i) => v !== saved[name]?.[i]))
-        throw new VernierError(
-          'CHECKPOINT',
-          `${checkpoint.path}: made with other demonstrations (${name} differs)`,
-          {
-            hint: 'give the run its demonstrations back, or name another run folder',
-          },
-        );
-    trainer.restore(checkpoint);
-    const best = checkpoint.meta['best'] as { successes: number; scale: number } | undefined;
-    if (best) this.#best = { ...best, values: partOf(checkpoint, 'best') };
-    const { environmentSteps } = trainer.counters;
+  #restore(stage: Stage, checkpoint: LoadedCheckpoint): void {
+    this.#best = restoreRun(stage, checkpoint);
+    const { environmentSteps } = stage.trainer.counters;
     this.#tell({
       kind: 'note',
       text: `resumed at ${environmentSteps} environment steps from ${checkpoint.path}`,
     });
   }
-}
-
-interface Stage {
-  readonly trainer: Trainer;
-  readonly learned: ResidualPolicy;
-  /** The base alone, in the evaluation's rows. */
-  readonly alone: ResidualPolicy['base'];
-  readonly env: LearnEnv;
-  readonly base: BaseModel;
-  /** The base the learner builds on: `base`, or none. */
-  readonly used: BaseModel;
-  readonly normaliser: Normaliser;
-}
-
-interface Best {
-  readonly successes: number;
-  readonly scale: number;
-  readonly values: Readonly<Record<string, ContainerData>>;
-}
-
-/** The live parameters that acting reads. */
-function actingBlocks(trainer: Trainer): Record<string, ContainerData> {
-  const { actor, judge } = trainer.agent.trained();
-  return { actor: actor.block.values, ...(judge ? { judge: judge.block.values } : {}) };
-}
-
-function actingValues(trainer: Trainer): Record<string, ContainerData> {
-  return Object.fromEntries(
-    Object.entries(actingBlocks(trainer)).map(([name, values]) => [name, values.slice()]),
-  );
-}
-
-function setActingValues(trainer: Trainer, values: Readonly<Record<string, ContainerData>>): void {
-  restoreInto(actingBlocks(trainer), values, 'best');
 }

@@ -125,10 +125,7 @@ export class Trainer {
 
   /** The residual's scale now: it grows over `scale_warmup` steps once the agent acts. */
   get scale(): number {
-    const { scale, scale_warmup, warmup_steps } = this.#options.settings;
-    if (scale_warmup === 0) return scale;
-    const since = this.counters.environmentSteps - warmup_steps;
-    return scale * Math.min(1, Math.max(0, since / scale_warmup));
+    return scaleAt(this.#options.settings, this.counters.environmentSteps);
   }
 
   /** One update of the critic-only phase, or one round of steps with its updates. */
@@ -317,4 +314,12 @@ export class Trainer {
   close(): void {
     this.agent.close();
   }
+}
+
+/** The residual's scale after so many environment steps. */
+export function scaleAt(settings: ResidualSpec, environmentSteps: number): number {
+  const { scale, scale_warmup, warmup_steps } = settings;
+  if (scale_warmup === 0) return scale;
+  const since = environmentSteps - warmup_steps;
+  return scale * Math.min(1, Math.max(0, since / scale_warmup));
 }

@@ -44,13 +44,18 @@ function gripperAction({ gripper }: WaypointSpec, before: number): number {
 }
 
 /** What the way-points' targets are compared with. */
-function outputState({ compiler, robot }: Context): ResolvedExpert['state'] {
+function outputState({ compiler, control, robot }: Context): ResolvedExpert['state'] {
   const put = (text: string): Slot => {
     const source = textSource(text);
     return compiler.output('expert', text, compiler.value(source), source);
   };
   const hasFrame = robot.endEffector !== undefined;
+  const cartesian = control.mode === 'end_effector_delta';
   return {
+    base:
+      cartesian && robot.base !== 0
+        ? compiler.output('expert', 'base', compiler.bodyOrientation(robot.base), textSource('base'))
+        : undefined,
     position: hasFrame ? put('ee.position') : undefined,
     quaternion: hasFrame ? put('ee.quaternion') : undefined,
     yaw: hasFrame ? put('ee.yaw') : undefined,

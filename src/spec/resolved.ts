@@ -96,6 +96,8 @@ export interface ResolvedExpert {
   readonly waypoints: readonly ExpertWaypoint[];
   /** Where the end effector and the arm are: what the targets are compared with. */
   readonly state: {
+    /** Quaternion of the robot's base, along whose axes the end effector is moved; undefined where it is the world's. */
+    readonly base: Slot | undefined;
     readonly position: Slot | undefined;
     readonly quaternion: Slot | undefined;
     readonly yaw: Slot | undefined;

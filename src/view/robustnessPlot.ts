@@ -72,7 +72,7 @@ function panelSpec(panel: RobustnessPanel, domain: readonly number[], timeTitle:
   return {
     width: 620,
     height: 70,
-    title: { text: panel.title, anchor: 'start', fontSize: 11, fontWeight: 'normal' },
+    title: { text: panel.title, anchor: 'start', frame: 'group', fontSize: 11, fontWeight: 'normal' },
     data: { values },
     layer: [
       area('above', holdsColor),

@@ -62,6 +62,13 @@ it.skipIf(!native)('saves a checkpoint at Ctrl-C, says how to go on, and ends wi
   expect(steps()).toBeGreaterThan(40);
 });
 
+it.skipIf(!native)('evaluates the checkpoint of a run that has not finished, and says so', () => {
+  const { status, stdout, stderr } = vernier(['eval', run, '--episodes', '6', '--json']);
+  expect(stderr).toMatch(/has not finished: .* its checkpoint at \d+ environment steps/);
+  expect(status).toBe(0);
+  expect(JSON.parse(stdout).policies.policy.episodes).toBe(6);
+});
+
 it.skipIf(!native)('keeps the resolved configuration with the run', () => {
   const record = JSON.parse(readFileSync(join(run, 'run.json'), 'utf8'));
   expect(record.task).toMatch(/tasks\/reach\.yaml$/);

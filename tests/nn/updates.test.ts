@@ -9,6 +9,8 @@ import { fill, worst } from './parity.js';
 const algorithms: Readonly<Record<string, (sizes: Sizes) => Algorithm>> = { redq, td3, sac, ppo, cloning };
 const small: Sizes = { B: 256, O: 11, A: 3, H: 32, E: 5 };
 const odd: Sizes = { B: 30, O: 5, A: 2, H: 19, E: 3 };
+/** Chains of rows whose last chunk is short. */
+const ragged: Sizes = { B: 150, O: 7, A: 2, H: 24, E: 3 };
 
 function steps(programs: readonly Program[], count: number, after?: () => void): void {
   const rng = new PhiloxStream(2);
@@ -30,7 +32,7 @@ function values(algorithm: Algorithm): Record<string, Float32Array> {
 
 describe.skipIf(!hasNativeEngine())('whole updates', () => {
   for (const [name, make] of Object.entries(algorithms)) {
-    for (const [label, sizes] of Object.entries({ small, odd })) {
+    for (const [label, sizes] of Object.entries({ small, odd, ragged })) {
       it(`${name}, ${label}: native follows the reference`, () => {
         const [a, b] = [make(sizes), make(sizes)];
         const native = compile(a.spec, { backend: 'native', threads: 2 });

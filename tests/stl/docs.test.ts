@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -10,6 +10,7 @@ import { jsonSchemas } from '#spec/jsonSchema';
 import { compileMonitor } from '#stl/compileMonitor';
 import { robustness } from '#stl/evaluate';
 import { defaultSemantics } from '#stl/formula';
+import { Monitor, newReading } from '#stl/monitor';
 import { parseFormula } from '#stl/parse';
 import { evaluatePredicates } from '#stl/signals';
 import { printSpecification } from '#stl/specification';
@@ -173,9 +174,42 @@ describe('docs/stl.md', () => {
   });
 });
 
-describe('docs/tasks.md', () => {
+describe('the guard of docs/stl.md', () => {
+  it('stops when the speed has been over its limit for three steps', () => {
+    const [, code] = /```ts\n([\s\S]*?)```/.exec(text)!;
+    const imports = [...code!.matchAll(/^import \{ (.*) \} from 'vernier\/(.*)';$/gm)];
+    expect(imports).toHaveLength(3);
+    const known = { compileMonitor, Monitor, newReading, parseFormula };
+    expect(imports.flatMap(([, names]) => names!.split(', ')).toSorted()).toEqual(
+      Object.keys(known).toSorted(),
+    );
+    for (const [, , module] of imports) expect(existsSync(`src/${module}.ts`), module).toBe(true);
+    const body = code!
+      .replaceAll(/^import .*$/gm, '')
+      .replace('export function mustStop(speed: number): boolean', 'return function mustStop(speed)');
+    const make = new Function(...Object.keys(known), body) as (
+      ...all: unknown[]
+    ) => (speed: number) => boolean;
+    const mustStop = make(...Object.values(known));
+    expect([0.5, 1.2, 1.1, 0.9, 1.3, 1.4, 1.1, 0.2].map(mustStop)).toEqual([
+      false,
+      false,
+      false,
+      false,
+      false,
+      false,
+      true,
+      false,
+    ]);
+  });
+});
+
+describe.each([
+  ['docs/tasks.md', tasks],
+  ['docs/stl.md', text],
+])('%s', (_, page) => {
   it('shows the formulas of tasks/reach_hold.yaml', () => {
-    const block = [...tasks.matchAll(/```yaml\n([\s\S]*?)```/g)].find(([, yaml]) =>
+    const block = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].find(([, yaml]) =>
       yaml!.startsWith('spec:'),
     )!;
     const { spec, guard } = parseYaml(readFileSync('tasks/reach_hold.yaml', 'utf8')) as Record<
@@ -184,7 +218,9 @@ describe('docs/tasks.md', () => {
     >;
     expect(parseYaml(block[1]!)).toEqual({ spec, guard });
   });
+});
 
+describe('docs/tasks.md', () => {
   it('lists the keys of `spec` with their values, the default first, and the kinds of reward', () => {
     const schema = JSON.parse(jsonSchemas()['task.schema.json']);
     const { properties } = schema.properties.spec.anyOf.find(

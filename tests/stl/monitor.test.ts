@@ -85,6 +85,50 @@ describe('a monitor', () => {
     );
   });
 
+  it('has bounds that shrink and hold the final value, past operators included', () => {
+    fc.assert(
+      fc.property(formulas({ unbounded: true }), signalSets(2, 1, 14), untils, (formula, signals, until) => {
+        const { readings } = run(formula, signals, { until });
+        let [low, high] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+        for (const { lower, upper } of readings) {
+          expect(lower).toBeGreaterThanOrEqual(low);
+          expect(upper).toBeLessThanOrEqual(high);
+          expect(lower).toBeLessThanOrEqual(upper);
+          [low, high] = [lower, upper];
+        }
+        if (horizon(formula) >= signals[0]!.length) return;
+        const final = robustness(formula, signals, { until })[0]!;
+        expect(low).toBeLessThanOrEqual(final);
+        expect(high).toBeGreaterThanOrEqual(final);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('changes signs and exchanges bounds and verdicts under negation', () => {
+    fc.assert(
+      fc.property(
+        formulas(),
+        signalSets(2, 1, 14),
+        untils,
+        fc.tuple(fc.boolean(), fc.boolean()),
+        (formula, signals, until, holdsAtZero) => {
+          const options = { until, holdsAtZero };
+          const own = run(formula, signals, options).readings;
+          const negated = run({ kind: 'not', operand: formula }, signals, options).readings;
+          for (const [t, { value, lower, upper, verdict }] of negated.entries()) {
+            const other = own[t]!;
+            expect([value, lower, upper].map((x) => x + 0)).toEqual(
+              [other.value, other.upper, other.lower].map((x) => -x + 0),
+            );
+            expect(verdict).toBe(other.verdict === -1 ? -1 : 1 - other.verdict);
+          }
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
   it('ends as offline evaluation has it', () => {
     fc.assert(
       fc.property(formulas(), signalSets(2, 1, 14), untils, (formula, signals, until) => {

@@ -17,6 +17,8 @@ export interface Access {
   /** Added per task, or per unit of the index. */
   readonly taskStride: number;
   readonly index?: IndexedBy;
+  /** Holds only the rows a chain is at: the start does not move with the rows. */
+  readonly chunk?: boolean;
   readonly shape: Shape;
   readonly strides: readonly number[];
 }

@@ -4,7 +4,12 @@ const LINE = 16;
 
 export class Arena {
   readonly #free: { offset: number; size: number }[] = [];
-  #size = 0;
+  #size: number;
+
+  /** @param from where it starts: what lies before is taken for good */
+  constructor(from = 0) {
+    this.#size = from;
+  }
 
   /** Floats the buffer needs. */
   get size(): number {
@@ -25,6 +30,13 @@ export class Arena {
     const { offset } = hole;
     if (hole.size === size) this.#free.splice(best, 1);
     else this.#free[best] = { offset: offset + size, size: hole.size - size };
+    return offset;
+  }
+
+  /** A place nothing had or will have: its floats stay zero until its owner writes them. */
+  takeFresh(count: number): number {
+    const offset = this.#size;
+    this.#size += round(count);
     return offset;
   }
 

@@ -6,7 +6,7 @@ export const WORKSPACE = 0;
 export const LOCAL = 1;
 const FIRST_BOUND = 2;
 const MAGIC = 1447382094;
-const VERSION = 1;
+const VERSION = 2;
 
 /** Instructions that take a row entry by entry; with the others, in the order of Op in native/nn/kernels.h. */
 export const elementwiseOpcodes = [
@@ -37,9 +37,12 @@ export const elementwiseOpcodes = [
   'lessEqual',
   'equal',
   'reluGradient',
+  'addRelu',
   'where',
   'mulAdd',
   'clamp',
+  'mulAddRelu',
+  'reluGradientProduct',
 ] as const;
 const opcodes = [
   ...elementwiseOpcodes,

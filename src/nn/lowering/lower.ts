@@ -1,7 +1,7 @@
 import { topologicalOrder } from '#nn/autodiff';
-import { type Access, contiguous, isView } from '#nn/lowering/access';
+import { contiguous, isView } from '#nn/lowering/access';
 import { Arena } from '#nn/lowering/arena';
-import { encodePlan, type PlanRegion, Slots, WORKSPACE } from '#nn/lowering/encode';
+import { encodePlan, LOCAL, type PlanRegion, Slots, WORKSPACE } from '#nn/lowering/encode';
 import { lowerRegion } from '#nn/lowering/region';
 import { isLeaf, type Schedule, schedule, sourceOf } from '#nn/lowering/schedule';
 import { Simplifier } from '#nn/lowering/simplify';
@@ -9,6 +9,7 @@ import { Storage } from '#nn/lowering/storage';
 import { splitReductions, TaskSplit } from '#nn/lowering/tasks';
 import {
   cutOf,
+  flat,
   memberOps,
   perMember,
   stepOf,
@@ -47,17 +48,18 @@ class Lowering {
   readonly #arena = new Arena();
   readonly #regions: PlanRegion[] = [];
   readonly #updates: AdamW[] = [];
-  /** Never shared with other results: the gaps between a block's tensors stay zero. */
   readonly #buffers = new Map<AdamW, UpdateBuffers>();
+  /** Each worker's scratch in front of what regions use: a member's gradient that one task makes and uses up. */
+  readonly #scratch = new Arena();
+  readonly #memberGradients = new Map<AdamW, number>();
   #local = 0;
 
   constructor(description: ProgramDescription) {
     for (const update of description.stages.flatMap((s) => s.updates ?? [])) {
       if (update.kind !== 'adamW') continue;
-      const { block } = update;
-      const gradient = this.#arena.take(block.members * block.memberStride);
-      this.#buffers.set(update, { gradient, norms: this.#arena.take(cutOf(block).tasks) });
       this.#updates.push(update);
+      if (perMember(update))
+        this.#memberGradients.set(update, this.#scratch.takeFresh(update.block.memberStride));
     }
     for (const [name, node] of collectInputs(description)) {
       this.#inputs.set(name, node.dtype === 'i32' ? new Int32Array(node.size) : new Float32Array(node.size));
@@ -88,24 +90,30 @@ class Lowering {
     const storage = new Storage(this.#slots, this.#inputs);
     const rewriter = new Rewriter(stageRoots(stage));
     const roots: Tensor[] = [];
-    const root = (t: Tensor, target?: Access): Tensor => {
+    const bound = new Set<Tensor>();
+    // `own`: the result gets a place of its own, so a node that has one is copied.
+    const root = (t: Tensor, own = false): Tensor => {
       const simple = rewriter.rewrite(t);
-      const taken = target !== undefined && (isLeaf(simple) || storage.placed(simple));
+      const taken = own && (isLeaf(simple) || bound.has(simple));
       const bindable = !isView(simple) && !taken;
       const node = bindable ? simple : new Tensor('stopGradient', [simple], simple.shape, {});
-      if (target) storage.bind(node, target);
+      if (own) bound.add(node);
       roots.push(node);
       return node;
     };
     for (const [name, t] of Object.entries(stage.outputs ?? {})) {
       const values = new Float32Array(t.size);
       this.#outputs.set(name, values);
-      root(t, contiguous(this.#slots.of(values), 0, t.shape));
+      storage.bind(root(t, true), contiguous(this.#slots.of(values), 0, t.shape));
     }
     const updates = stage.updates ?? [];
     const gradients = new Map<AdamW, readonly Tensor[]>();
     for (const update of updates) {
-      if (update.kind === 'adamW') gradients.set(update, this.#bindGradients(update, root));
+      if (update.kind !== 'adamW') continue;
+      gradients.set(
+        update,
+        update.gradients.map((g) => root(g, true)),
+      );
     }
     const rates = new Map(
       updates.map((u) => {
@@ -115,6 +123,8 @@ class Lowering {
     );
     const order = topologicalOrder(roots);
     const plan = schedule(order, rewriter.split);
+    const tails = fused(plan, updates, gradients);
+    for (const [update, nodes] of gradients) this.#bindGradients(update, nodes, plan, tails, storage);
     const place: UpdatePlace = {
       storage,
       buffersOf: (update) => this.#buffers.get(update)!,
@@ -122,18 +132,38 @@ class Lowering {
       scalar: (t) => storage.whole(rates.get(t)!)!,
     };
     this.#shareWorkspace(plan, storage, new Set(roots));
-    this.#emit(plan, storage, updates, place, gradients);
+    this.#emit(plan, storage, updates, place, tails);
   }
 
-  /** Binds each gradient to its part of a flat buffer laid out as the block. */
-  #bindGradients(update: AdamW, root: (t: Tensor, target: Access) => Tensor): Tensor[] {
+  /** Binds each gradient to its part of a flat buffer laid out as the block: of the one worker that makes and uses
+   * up a member's, or of the workspace. Nothing shares it: the gaps between a block's tensors stay zero. */
+  #bindGradients(
+    update: AdamW,
+    nodes: readonly Tensor[],
+    plan: Schedule,
+    tails: readonly Tail[],
+    storage: Storage,
+  ): void {
     const { block } = update;
-    const { gradient } = this.#buffers.get(update)!;
-    return update.gradients.map((g, k) => {
-      const offset = gradient + block.offsetOf(block.names[k]!);
-      const ensemble = block.members > 1;
-      const strides = ensemble ? [block.memberStride, ...stridesOf(g.shape.slice(1))] : stridesOf(g.shape);
-      return root(g, { slot: WORKSPACE, offset, taskStride: 0, shape: g.shape, strides });
+    const cut = cutOf(block);
+    const region = tails.find((tail) => tail.update === update)?.region;
+    const own =
+      region !== undefined &&
+      nodes.every((node) => plan.users.get(node)!.every((user) => plan.regionOf.get(user) === region));
+    const start = own
+      ? this.#memberGradients.get(update)!
+      : this.#arena.takeFresh(block.members * block.memberStride);
+    const [slot, memberStride] = own ? [LOCAL, 0] : [WORKSPACE, block.memberStride];
+    nodes.forEach((node, k) => {
+      const { shape } = node;
+      const strides = block.members > 1 ? [memberStride, ...stridesOf(shape.slice(1))] : stridesOf(shape);
+      const offset = start + block.offsetOf(block.names[k]!);
+      storage.bind(node, { slot, offset, taskStride: 0, shape, strides });
+    });
+    const gradient = flat(slot, start, cut);
+    this.#buffers.set(update, {
+      gradient: own ? { ...gradient, taskStride: 0 } : gradient,
+      norms: this.#arena.takeFresh(cut.tasks),
     });
   }
 
@@ -159,10 +189,9 @@ class Lowering {
     storage: Storage,
     updates: readonly Update[],
     place: UpdatePlace,
-    gradients: ReadonlyMap<AdamW, readonly Tensor[]>,
+    tails: readonly Tail[],
   ): void {
-    const lowered = plan.regions.map((region) => lowerRegion(region, plan, storage));
-    const tails = fused(plan, updates, gradients);
+    const lowered = plan.regions.map((region) => lowerRegion(region, plan, storage, this.#scratch.size));
     lowered.forEach(({ tasks, ops, local }, r) => {
       this.#local = Math.max(this.#local, local);
       const behind = tails.filter((t) => t.region === r).flatMap((t) => memberOps(t.update, place));

@@ -1,5 +1,6 @@
 import { type Access, taskShape } from '#nn/lowering/access';
 import { Arena } from '#nn/lowering/arena';
+import { type Chain, chainsOf, chunkOf, madeByRows, rowsPart, type Unit } from '#nn/lowering/chains';
 import type { GemmOp, PlanOp } from '#nn/lowering/encode';
 import { buildRows, flattened, memoryOperand } from '#nn/lowering/rowProgram';
 import { isRowOp, passes, spaceOf, spaceOfShape } from '#nn/lowering/rowSpace';
@@ -11,11 +12,6 @@ import type { Tensor } from '#nn/tensor';
 /** Lowers one region: row operations gathered into programs between the matrix products, scratch given out by
  * liveness. */
 
-interface Unit {
-  readonly nodes: readonly Tensor[];
-  readonly rows: boolean;
-}
-
 export interface LoweredRegion {
   readonly tasks: number;
   readonly ops: readonly PlanOp[];
@@ -23,19 +19,26 @@ export interface LoweredRegion {
   readonly local: number;
 }
 
-export function lowerRegion(region: RegionNodes, schedule: Schedule, storage: Storage): LoweredRegion {
-  return new RegionLowering(region, schedule, storage).lower();
+/** `scratch` is where a worker's scratch for regions starts. */
+export function lowerRegion(
+  region: RegionNodes,
+  schedule: Schedule,
+  storage: Storage,
+  scratch: number,
+): LoweredRegion {
+  return new RegionLowering(region, schedule, storage, scratch).lower();
 }
 
 class RegionLowering {
   readonly #region: RegionNodes;
   readonly #schedule: Schedule;
   readonly #storage: Storage;
-  readonly #arena = new Arena();
+  readonly #arena: Arena;
   readonly #stage = new Map<Tensor, number>();
   readonly #unitOf = new Map<Tensor, number>();
 
-  constructor(region: RegionNodes, schedule: Schedule, storage: Storage) {
+  constructor(region: RegionNodes, schedule: Schedule, storage: Storage, scratch: number) {
+    this.#arena = new Arena(scratch);
     this.#region = region;
     this.#schedule = schedule;
     this.#storage = storage;
@@ -45,26 +48,57 @@ class RegionLowering {
     const { tasks, nodes } = this.#region;
     for (const node of nodes) this.#stage.set(node, this.#stageOf(node));
     for (const node of [...nodes].reverse()) this.#delay(node);
-    const units = this.#units();
-    units.forEach((unit, i) => {
-      for (const node of unit.nodes) this.#unitOf.set(node, i);
+    const chains = chainsOf(this.#units(), tasks);
+    chains.forEach((chain, i) => {
+      for (const node of chain.units.flatMap((unit) => unit.nodes)) this.#chainOf.set(node, i);
     });
-    const ends = units.map((): Tensor[] => []);
-    const ops: PlanOp[] = [];
-    units.forEach((unit, i) => {
-      for (const node of unit.nodes) this.#place(node, ends);
-      const copies = new Copies(this.#arena);
-      const lowered = unit.rows ? this.#rows(unit, copies) : this.#single(unit.nodes[0]!, copies);
-      ops.push(...copies.ops, ...lowered);
-      copies.release();
-      for (const node of ends[i]!)
-        this.#arena.give(this.#offsets.get(node)!, sizeOf(taskShape(node.shape, tasks)));
-    });
+    let unit = 0;
+    for (const { nodes } of chains.flatMap((chain) => chain.units)) {
+      for (const node of nodes) this.#unitOf.set(node, unit);
+      unit++;
+    }
+    const ops = chains.flatMap((chain, i) => this.#chain(chain, i));
     this.#storage.forgetLocal();
     return { tasks, ops, local: this.#arena.size };
   }
 
-  readonly #offsets = new Map<Tensor, number>();
+  #chain(chain: Chain, index: number): PlanOp[] {
+    const { rows } = chain;
+    const copies = new Copies(this.#arena);
+    const steps: { readonly first: PlanOp[]; readonly ops: PlanOp[] }[] = [];
+    for (const unit of chain.units) {
+      for (const node of unit.nodes) this.#place(node, index, rows);
+      const copied = copies.ops.length;
+      const ops = unit.rows ? this.#rows(unit, copies, rows) : this.#single(unit.nodes[0]!, copies, rows);
+      const fills = ops.filter((op) => op.kind === 'fill');
+      steps.push({
+        first: [...copies.ops.slice(copied), ...fills],
+        ops: ops.filter((op) => op.kind !== 'fill'),
+      });
+      this.#release(unit);
+    }
+    const chunk = rows === undefined ? 1 : chunkOf(rows);
+    const ops: PlanOp[] = [];
+    for (let from = 0; from < (rows ?? 1); from += chunk) {
+      for (const step of steps) {
+        if (from === 0) ops.push(...step.first);
+        if (rows === undefined) ops.push(...step.ops);
+        else ops.push(...step.ops.map((op) => rowsPart(op, from, Math.min(chunk, rows - from))));
+      }
+    }
+    copies.release();
+    for (const { offset, size } of [...this.#spare, ...(this.#ends.get(index) ?? [])])
+      this.#arena.give(offset, size);
+    this.#spare.length = 0;
+    return ops;
+  }
+
+  /** Scratch given back when a chain is done. */
+  readonly #ends = new Map<number, Place[]>();
+  /** Scratch for a chunk of rows, given back by units of the chain at hand and taken again by later ones. */
+  readonly #spare: Place[] = [];
+  readonly #chunks = new Map<Tensor, Place>();
+  readonly #chainOf = new Map<Tensor, number>();
 
   /** Row operations of a stage come before its products; a value a register can not carry waits for the next one. */
   #stageOf(node: Tensor): number {
@@ -130,7 +164,7 @@ class RegionLowering {
   }
 
   /** Gives a node scratch if an operation other than its own program reads it. */
-  #place(node: Tensor, ends: Tensor[][]): void {
+  #place(node: Tensor, chain: number, rows: number | undefined): void {
     const { tasks } = this.#region;
     if (this.#storage.placed(node)) return;
     const unit = this.#unitOf.get(node)!;
@@ -143,14 +177,38 @@ class RegionLowering {
       );
     });
     if (leaves.length === 0 && isRowOp(node)) return;
-    const offset = this.#arena.take(sizeOf(taskShape(node.shape, tasks)));
-    this.#offsets.set(node, offset);
+    const size = sizeOf(taskShape(node.shape, tasks));
+    const inside = users.length > 0 && users.every((user) => this.#chainOf.get(user) === chain);
+    if (rows !== undefined && inside && madeByRows(node, tasks, rows)) {
+      const place = this.#takeChunk((size / rows) * chunkOf(rows));
+      this.#chunks.set(node, place);
+      this.#storage.bindLocal(node, place.offset, tasks, true);
+      return;
+    }
+    const offset = this.#arena.take(size);
     this.#storage.bindLocal(node, offset, tasks);
-    const last = Math.max(unit, ...users.map((user) => this.#unitOf.get(user)!));
-    ends[last]!.push(node);
+    const last = Math.max(chain, ...users.map((user) => this.#chainOf.get(user)!));
+    this.#ends.set(last, [...(this.#ends.get(last) ?? []), { offset, size }]);
   }
 
-  #rows(unit: Unit, copies: Copies): PlanOp[] {
+  #takeChunk(size: number): Place {
+    const at = this.#spare.findIndex((place) => place.size === size);
+    if (at >= 0) return this.#spare.splice(at, 1)[0]!;
+    return { offset: this.#arena.take(size), size };
+  }
+
+  /** Gives back the chunks nobody behind a unit reads. */
+  #release(unit: Unit): void {
+    const now = this.#unitOf.get(unit.nodes[0]!)!;
+    for (const [node, place] of this.#chunks) {
+      const users = this.#schedule.users.get(node)!;
+      if (users.some((user) => this.#unitOf.get(user)! > now)) continue;
+      this.#spare.push(place);
+      this.#chunks.delete(node);
+    }
+  }
+
+  #rows(unit: Unit, copies: Copies, rows: number | undefined): PlanOp[] {
     const { fills, op } = buildRows(
       { nodes: unit.nodes, tasks: this.#region.tasks },
       {
@@ -159,13 +217,15 @@ class RegionLowering {
         stored: (node) => this.#stored(node),
         inRegister: (user, k) => this.#inRegister(user, k),
         users: this.#schedule.users,
+        byRows: rows !== undefined,
       },
     );
     return [...fills, op];
   }
 
-  #single(node: Tensor, copies: Copies): PlanOp[] {
-    return node.is('concat') ? this.#concat(node, copies) : this.#gemm(node as Tensor<'matmul'>, copies);
+  #single(node: Tensor, copies: Copies, rows: number | undefined): PlanOp[] {
+    if (node.is('concat')) return this.#concat(node, copies);
+    return this.#gemm(node as Tensor<'matmul'>, copies, rows !== undefined);
   }
 
   #read(node: Tensor, k: number, copies: Copies): Access {
@@ -192,10 +252,13 @@ class RegionLowering {
     });
   }
 
-  #gemm(node: Tensor<'matmul'>, copies: Copies): PlanOp[] {
+  /** The right side of a product done by rows is turned once, so that no part of it packs it again. */
+  #gemm(node: Tensor<'matmul'>, copies: Copies, byRows: boolean): PlanOp[] {
     const c = this.#storage.own(node, this.#region.tasks);
-    const [a, b] = [this.#read(node, 0, copies), this.#read(node, 1, copies)];
     const { transposeA, transposeB } = node.attributes;
+    const [left, b] = [this.#read(node, 0, copies), this.#read(node, 1, copies)];
+    const cutByColumns = this.#region.tasks > 1 && transposeA && node.shape.length === 2;
+    const a = cutByColumns ? columnsOfTask(left, c.shape[0]!) : left;
     const matrix = (x: Access, transposed: boolean): [number, number] => {
       const [row, column] = x.strides.slice(-2) as [number, number];
       return transposed ? [column, row] : [row, column];
@@ -205,6 +268,7 @@ class RegionLowering {
       broadcastStrides(x.shape.slice(0, -2), batch, x.strides.slice(0, -2));
     const k = a.shape.at(transposeA ? -2 : -1)!;
     const [m, n] = c.shape.slice(-2) as [number, number];
+    const right = byRows && matrix(b, transposeB)[1] !== 1 ? copies.copy(turned(b, transposeB)) : b;
     const strides = { a: over(a), b: over(b), c: c.strides.slice(0, -2) };
     const one: Omit<GemmOp, 'batch'> = {
       kind: 'gemm',
@@ -212,11 +276,28 @@ class RegionLowering {
       n,
       k,
       a: { access: a, strides: [...matrix(a, transposeA), 0] },
-      b: { access: b, strides: [...matrix(b, transposeB), 0] },
+      b: { access: right, strides: [...matrix(right, transposeB && right === b), 0] },
       c: { access: c, strides: [c.strides.at(-2)!, 0] },
     };
     return batched(one, batch, strides);
   }
+}
+
+/** The columns of a transposed left side that make a task's rows of the product. */
+function columnsOfTask(a: Access, count: number): Access {
+  return { ...a, taskStride: a.strides[1]! * count, shape: [a.shape[0]!, count] };
+}
+
+/** A matrix as a product takes it: rows over its inner axis. */
+function turned(x: Access, transposed: boolean): Access {
+  if (!transposed) return x;
+  const swap = (list: readonly number[]): number[] => [...list.slice(0, -2), list.at(-1)!, list.at(-2)!];
+  return { ...x, shape: swap(x.shape), strides: swap(x.strides) };
+}
+
+interface Place {
+  readonly offset: number;
+  readonly size: number;
 }
 
 interface BatchStrides {

@@ -33,6 +33,8 @@ export interface RowContext {
   /** Whether operand k of a node of this group comes from a register of it. */
   readonly inRegister: (user: Tensor, k: number) => boolean;
   readonly users: ReadonlyMap<Tensor, readonly Tensor[]>;
+  /** Whether rows must stay rows: the program is done for some of them at a time. */
+  readonly byRows: boolean;
 }
 
 const AXES = 3;
@@ -53,7 +55,7 @@ export function buildRows(
     );
   }
   const op: RowsOp = { kind: 'rows', extent: padded(rows, 1), instructions: builder.instructions };
-  return { fills: builder.fills, op: flattened(op) };
+  return { fills: builder.fills, op: context.byRows ? op : flattened(op) };
 }
 
 class Builder {
@@ -88,20 +90,37 @@ class Builder {
     }
   }
 
-  /** Marks the product that `node` can take in. */
+  /** Marks the operation whose work the instruction of `node` can take in. */
   #absorb(node: Tensor): void {
-    const wants = node.is('add') || node.is('sum');
-    if (!wants) return;
     for (const k of node.inputs.keys()) {
       if (!this.#context.inRegister(node, k)) continue;
-      const { node: product, views } = sourceOf(node, k, this.#group.tasks);
-      const alone = this.#context.users.get(product)!.length === 1 && !this.#context.stored(product);
-      if (!product.is('mul') || !alone || this.#absorbed.has(product) || views.length > 0) continue;
-      if (node.is('sum') && !this.#fitsSum(node, product)) continue;
-      if (node.is('add') && product.shape.at(-1) !== node.shape.at(-1)) continue;
-      this.#absorbed.set(product, node);
+      const { node: inner, views } = sourceOf(node, k, this.#group.tasks);
+      const users = this.#context.users.get(inner)!;
+      const shared = node.is('normalize') && users.every((user) => this.#sharesPass(node, user));
+      const alone = (users.length === 1 || shared) && !this.#context.stored(inner);
+      if (!alone || this.#absorbed.has(inner) || views.length > 0) continue;
+      if (!node.is('sum') && !sameWidth(inner, node)) continue;
+      if (!this.#takes(node, k, inner)) continue;
+      this.#absorbed.set(inner, node);
       return;
     }
+  }
+
+  #takes(node: Tensor, k: number, inner: Tensor): boolean {
+    if (node.is('relu')) return inner.is('add');
+    if (node.is('normalize')) return inner.is('add') && inner.inputs.every((x) => sameWidth(x, node));
+    if (this.#productOf(inner) !== undefined) return false;
+    if (node.is('add')) return inner.is('mul');
+    if (node.is('sum')) return inner.is('mul') && this.#fitsSum(node, inner);
+    if (node.is('reluGradient')) return inner.is('mul') && k === 0;
+    return node.is('mul') && inner.is('reluGradient');
+  }
+
+  /** Whether one pass over the rows makes both. */
+  #sharesPass(node: Tensor, other: Tensor): boolean {
+    if (other === node) return true;
+    const kinds = node.is('normalize') ? other.is('inverseDeviation') : other.is('normalize');
+    return kinds && this.#group.nodes.includes(other) && sameOperand(node, other);
   }
 
   #fitsSum(node: Tensor<'sum'>, product: Tensor): boolean {
@@ -120,20 +139,37 @@ class Builder {
   }
 
   #emitPlain(node: Tensor, space: RowSpace): void {
-    const absorbed = node.is('add') ? this.#productOf(node) : undefined;
-    const operands = absorbed
-      ? [...this.#operands(absorbed.product, space), this.#operand(node, 1 - absorbed.k, space)]
-      : this.#operands(node, space);
-    const opcode = absorbed ? 'mulAdd' : opcodeOf(node);
+    const { opcode, operands } = this.#instruction(node, space);
     if (node.is('clamp')) {
       operands.push(
         { kind: 'constant', value: node.attributes.low },
         { kind: 'constant', value: node.attributes.high },
       );
     }
-    if (absorbed) this.#release(absorbed.product);
-    this.#release(node, absorbed?.k);
+    this.#releaseAll(node);
     this.#push(opcode, space.width, [this.#destination(node, space), ...operands]);
+  }
+
+  /** The instruction that does a node and what it takes in. */
+  #instruction(node: Tensor, space: RowSpace): { readonly opcode: Opcode; readonly operands: RowOperand[] } {
+    const taken = this.#productOf(node);
+    if (!taken) return { opcode: opcodeOf(node), operands: this.#operands(node, space) };
+    const inner = this.#instruction(taken.product, space);
+    if (node.is('relu')) {
+      return { ...inner, opcode: inner.opcode === 'mulAdd' ? 'mulAddRelu' : 'addRelu' };
+    }
+    const other = this.#operand(node, 1 - taken.k, space);
+    if (node.is('add')) return { opcode: 'mulAdd', operands: [...inner.operands, other] };
+    const [g, y] = inner.operands as [RowOperand, RowOperand];
+    const operands = node.is('mul') ? [y, g, other] : [other, ...inner.operands];
+    return { opcode: 'reluGradientProduct', operands };
+  }
+
+  /** Gives back the registers a node and what it takes in used last. */
+  #releaseAll(node: Tensor): void {
+    const taken = this.#productOf(node);
+    if (taken) this.#releaseAll(taken.product);
+    this.#release(node, taken?.k);
   }
 
   #productOf(node: Tensor): { readonly product: Tensor; readonly k: number } | undefined {
@@ -179,22 +215,20 @@ class Builder {
 
   /** Normalised rows and their deviations come from one pass when both are wanted. */
   #emitNormalize(node: Tensor, space: RowSpace): void {
-    const other = this.#group.nodes.find(
-      (n) =>
-        n !== node &&
-        (n.is('normalize') || n.is('inverseDeviation')) &&
-        n.op !== node.op &&
-        sameOperand(n, node),
-    );
+    const other = this.#group.nodes.find((n) => n !== node && this.#sharesPass(node, n));
     const [normal, inverse] = node.is('normalize') ? [node, other] : [other, node];
     const epsilon = (node as Tensor<'normalize'>).attributes.epsilon;
-    const operand = this.#operand(node, 0, space);
-    this.#release(node);
-    if (other) this.#release(other);
+    const sum = normal && this.#productOf(normal)?.product;
+    const [operand, bias] = sum ? this.#operands(sum, space) : [this.#operand(node, 0, space)];
+    if (sum) this.#release(sum);
+    else {
+      this.#release(node);
+      if (other) this.#release(other);
+    }
     const to = normal && this.#destination(normal, space);
     const deviation =
       inverse && this.#destination(inverse, spaceOfShape(taskShape(inverse.shape, this.#group.tasks)));
-    if (to) this.#push('normalize', space.width, [to, operand, deviation], epsilon);
+    if (to) this.#push('normalize', space.width, [to, operand, deviation, bias], epsilon);
     else this.#push('inverseDeviation', space.width, [deviation, operand], epsilon);
     if (other) this.#done.add(other);
   }
@@ -291,6 +325,10 @@ class Builder {
 function sameOperand(a: Tensor, b: Tensor): boolean {
   type Normal = Tensor<'normalize'>;
   return a.inputs[0] === b.inputs[0] && (a as Normal).attributes.epsilon === (b as Normal).attributes.epsilon;
+}
+
+function sameWidth(a: Tensor, b: Tensor): boolean {
+  return a.shape.at(-1) === b.shape.at(-1) && !a.is('broadcast');
 }
 
 function opcodeOf(node: Tensor): Opcode {

@@ -28,8 +28,8 @@ export class Storage {
     this.#whole.set(node, access);
   }
 
-  bindLocal(node: Tensor, offset: number, tasks: number): void {
-    this.#local.set(node, contiguous(LOCAL, offset, taskShape(node.shape, tasks)));
+  bindLocal(node: Tensor, offset: number, tasks: number, chunk = false): void {
+    this.#local.set(node, { ...contiguous(LOCAL, offset, taskShape(node.shape, tasks)), chunk });
   }
 
   forgetLocal(): void {

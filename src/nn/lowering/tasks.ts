@@ -71,7 +71,8 @@ export function relation(node: Tensor, k: number, n: number): Relation {
     case 'matmul': {
       const { transposeA } = (node as Tensor<'matmul'>).attributes;
       if (node.shape.length > 2) return aligned;
-      if (transposeA) return undefined;
+      // A product over all rows is cut by its own rows, columns of A.
+      if (transposeA) return node.shape[0]! % n === 0 ? 'whole' : undefined;
       return k === 0 ? 'same' : 'whole';
     }
     case 'sum':
@@ -130,7 +131,7 @@ function splitProduct(node: Tensor<'matmul'>, split: TaskSplit): Tensor | undefi
   const { transposeA, transposeB } = node.attributes;
   const n = split.parts(a.shape[0]);
   if (!transposeA || transposeB || a.shape.length !== 2 || b.shape.length !== 2) return undefined;
-  if (n === 1 || a.shape[0] === n) return undefined;
+  if (n === 1 || a.shape[0] === n || split.parts(node.shape[0]) > 1) return undefined;
   split.cutInto(n);
   const cut = (t: Tensor): Tensor => reshape(t, [n, t.shape[0]! / n, t.shape[1]!]);
   return sum(matmul(cut(a), cut(b), { transposeA: true }), 0);

@@ -33,9 +33,11 @@ export function cutOf(block: ParameterBlock): Cut {
   return { tasks, count, lastCount: total - (tasks - 1) * count };
 }
 
-/** Where an AdamW update's flat gradient and its norms lie in the workspace. */
+/** Where an AdamW update's flat gradient and its norms lie. */
 export interface UpdateBuffers {
-  readonly gradient: number;
+  /** Of task i's stretch. */
+  readonly gradient: Access;
+  /** In the workspace. */
   readonly norms: number;
 }
 
@@ -47,7 +49,7 @@ export interface UpdatePlace {
   readonly scalar: (t: Tensor) => Access;
 }
 
-function flat(slot: number, offset: number, { count }: Cut): Access {
+export function flat(slot: number, offset: number, { count }: Stretch): Access {
   return { slot, offset, taskStride: count, shape: [count], strides: [1] };
 }
 
@@ -68,7 +70,7 @@ export function normOf(update: AdamW, place: UpdatePlace): PlanOp {
   return {
     kind: 'norm',
     ...cut,
-    gradient: flat(WORKSPACE, gradient, cut),
+    gradient,
     out: { ...single(WORKSPACE, norms), taskStride: 1 },
   };
 }
@@ -85,7 +87,7 @@ export function adamOf(update: AdamW, place: UpdatePlace): AdamOp {
     p: flat(slots.of(block.values), 0, cut),
     first: flat(slots.of(block.optimizer.first), 0, cut),
     second: flat(slots.of(block.optimizer.second), 0, cut),
-    gradient: flat(WORKSPACE, gradient, cut),
+    gradient,
     norms: { ...single(WORKSPACE, norms), taskStride: alone ? 1 : 0 },
     normCount: alone ? 1 : cut.tasks,
     rate: place.scalar(update.learningRate),
