@@ -67,6 +67,10 @@ export class BareLoop {
     return { wall, cpu, steps, contacts, rows };
   }
 
+  get pid() {
+    return this.#child.pid;
+  }
+
   close() {
     this.#child.stdin.end();
   }

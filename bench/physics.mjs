@@ -27,9 +27,22 @@ const N = Number(options.environments);
 const WASM_N = 64;
 const PAIRS = Number(options.pairs);
 /** Two threads share whole passes, which take long; WASM differs by more than noise. */
-const THREAD_PAIRS = Math.ceil(PAIRS / 5);
+const THREAD_PAIRS = Math.ceil(PAIRS / 10);
 const WASM_PAIRS = Math.ceil(PAIRS / 10);
 const WASM_WARM_UP_MS = 2500;
+
+/** Cores of one machine may differ in speed, as those of a shared host do from minute to minute: both halves of a pair
+ * run on the same one, where the system has taskset. Only this thread is bound; a pool's other threads stay free. */
+const CORES = cpus().map((_, core) => String(core));
+const EVERY_CORE = CORES.join(',');
+function bind(cores, pid = process.pid) {
+  try {
+    execFileSync('taskset', ['-cp', cores, String(pid)], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 const GATES = { bare: 0.95, threads: 1.8, wasm: 1.3 };
 
@@ -128,18 +141,18 @@ async function measure(test, program) {
     for (const end = performance.now() + WASM_WARM_UP_MS; performance.now() < end; ) wasm.run();
     const count = Math.min(N, test.burst);
     const ours = () => one.run(count);
+    const bound = bind('0') && bind('0', bare.pid);
+    const againstBare = await pairs(PAIRS, ours, () => bare.run(count));
+    const againstWasm = await pairs(WASM_PAIRS, ours, () => wasm.run());
     return {
       name: test.name,
       substeps: task.control.substeps,
       count,
       identical,
-      bare: await pairs(PAIRS, ours, () => bare.run(count)),
-      threads: await pairs(
-        THREAD_PAIRS,
-        () => two.run(),
-        () => one.run(),
-      ),
-      wasm: await pairs(WASM_PAIRS, ours, () => wasm.run()),
+      bound,
+      bare: againstBare,
+      threads: await threadPairs(one, two),
+      wasm: againstWasm,
     };
   } finally {
     bare.close();
@@ -157,6 +170,25 @@ async function pairs(count, a, b) {
     const second = await (k % 2 === 0 ? b() : a());
     runs.push(k % 2 === 0 ? [first, second] : [second, first]);
   }
+  return runs;
+}
+
+/** Two threads on all cores, against one thread on each of the first two in turn. */
+async function threadPairs(one, two) {
+  const both = () => {
+    bind(EVERY_CORE);
+    return two.run();
+  };
+  const alone = () => {
+    const runs = CORES.slice(0, 2).map((core) => {
+      bind(core);
+      return one.run();
+    });
+    const total = (key) => runs.reduce((sum, run) => sum + run[key], 0);
+    return { wall: total('wall'), cpu: total('cpu'), steps: total('steps') };
+  };
+  const runs = await pairs(THREAD_PAIRS, both, alone);
+  bind(EVERY_CORE);
   return runs;
 }
 
@@ -223,6 +255,9 @@ for (const test of CASES.filter(({ name }) => options.only === '' || name === op
   results.push(await measure(test, program));
   console.log(report(results.slice(-1)));
 }
+const BINDING = results.every(({ bound }) => bound)
+  ? 'Both halves of a pair\nran on the same core; two threads had both, and one thread each of them in turn.'
+  : 'No thread was bound to a core.';
 const text = `# Physics throughput
 
 Physics steps per second, N = ${N} environments (WASM: ${WASM_N}), medians over bursts. A ratio is the median over pairs of
@@ -236,7 +271,7 @@ says, in turn, the others inactive: controls and inverse kinematics, substeps, s
 episode, reset with randomisation, faults caught. The bare loop (\`bench/bare_loop.c\`, one thread) does for as many of its
 ${N} environments what no program can leave out: load the state, write controls, \`mj_step\` the substeps, save the state,
 reset at the horizon. Both have their resets spread evenly over bursts. Contacts and constraint rows are the bare loop's
-means. WASM has fewer environments, which favours it.
+means. WASM has fewer environments, which favours it. ${BINDING}
 
 MuJoCo ${nativeMujocoVersion()}, Node ${process.version}, ${cpus().length} x ${cpus()[0].model.trim()}, load before ${before.map(digits).join(' ')}, after
 ${loadavg().map(digits).join(' ')}, commit ${commit()}. Reproduce: \`npm run bench:physics\`.

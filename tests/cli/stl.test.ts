@@ -286,6 +286,63 @@ describe('MCAP', () => {
     ]);
   });
 
+  it('reads messages of ROS 2 by the definition in the file, stamped by their headers', async () => {
+    const definition = `std_msgs/Header header
+float64 data
+===
+MSG: std_msgs/Header
+builtin_interfaces/Time stamp
+string frame_id
+===
+MSG: builtin_interfaces/Time
+int32 sec
+uint32 nanosec
+`;
+    const stamped = (sec: number, value: number): Uint8Array => {
+      const bytes = new Uint8Array(28);
+      const view = new DataView(bytes.buffer);
+      bytes[1] = 1;
+      view.setInt32(4, sec, true);
+      view.setUint32(8, 500_000_000, true);
+      view.setUint32(12, 1, true);
+      view.setFloat64(20, value, true);
+      return bytes;
+    };
+    const write = async (name: string, messageEncoding: string, compression: string): Promise<string> => {
+      const buffer = new TempBuffer();
+      const writer = new McapWriter({
+        writable: buffer,
+        compressChunk: (compressedData) => ({ compression, compressedData }),
+      });
+      await writer.start({ profile: 'ros2', library: 'test' });
+      const data = new TextEncoder().encode(definition);
+      const schemaId = await writer.registerSchema({ name: 'a/msg/Stamped', encoding: 'ros2msg', data });
+      const metadata = new Map<string, string>();
+      const channelId = await writer.registerChannel({ topic: '/x', messageEncoding, schemaId, metadata });
+      for (const [sequence, value] of [3, 4, 2].entries()) {
+        // Logged in the order of neither stamps nor values.
+        const logTime = BigInt(10 - sequence);
+        await writer.addMessage({
+          channelId,
+          sequence,
+          logTime,
+          publishTime: logTime,
+          data: stamped(100 + sequence, value),
+        });
+      }
+      await writer.end();
+      const path = join(folder, name);
+      writeFileSync(path, buffer.get());
+      return path;
+    };
+    const { signals } = readTrace(await write('ros.mcap', 'cdr', ''), 0, 'x.data') as StampedSignals;
+    expect(signals['x.data']).toEqual({ time: Float64Array.of(0, 1, 2), value: Float64Array.of(3, 4, 2) });
+    const other = await write('other.mcap', 'protobuf', '');
+    expect(message(() => readTrace(other, 0, 'x.data'))).toMatch(/expected messages in json or cdr/);
+    const packed = await write('packed.mcap', 'cdr', 'lz4');
+    expect(message(() => readTrace(packed, 0, 'x.data'))).toMatch(/compressed with lz4/);
+  });
+
   it('refuses a torn file', async () => {
     const path = await mcap('torn.mcap', messages, 30);
     expect(message(() => readTrace(path, 0, 'arm.gap'))).toMatch(/torn\.mcap: /);
