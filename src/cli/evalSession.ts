@@ -44,8 +44,10 @@ export async function evaluateFromCommandLine(
   const subject = orCheckpoint(loaded, (text) => process.stderr.write(`${text}\n`));
   const settings = subject.task.spec.evaluation;
   const { episodes = settings.episodes, seed = settings.seed, threads } = flags;
-  const names: readonly PolicyName[] = flags.policy ? [flags.policy] : ['base', 'policy'];
-  if (names.includes('policy') || names.includes('base')) requireBundle(subject);
+  const compared: readonly PolicyName[] = subject.formula ? ['policy'] : ['base', 'policy'];
+  const names = flags.policy ? [flags.policy] : compared;
+  const needsBundle = names.includes('base') || (names.includes('policy') && !subject.formula);
+  if (needsBundle) requireBundle(subject);
   const env = await makeEnv(subject.task, {
     environments: Math.min(settings.environments, episodes),
     seed,
@@ -68,7 +70,7 @@ export async function evaluateFromCommandLine(
       return;
     }
     const rows = names.map((name, i) => [
-      TITLES[name],
+      subject.formula && name === 'policy' ? 'policy' : TITLES[name],
       formatScore(scores[i]!),
       `${scores[i]!.meanLength.toFixed(1)} steps`,
     ]);

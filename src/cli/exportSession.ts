@@ -4,6 +4,7 @@ import type { CliContext } from '#cli/context';
 import { shownPath } from '#cli/runFolder';
 import { loadSubject, requireBundle } from '#cli/subject';
 import { type Container, decodeContainer, readFileBytes } from '#core/container';
+import type { FormulaBundle } from '#learn/tgpo/formulaBundle';
 import type { PolicyBundle } from '#policy/bundle';
 
 /** What each network takes and gives, in the words of policy.json. */
@@ -39,24 +40,46 @@ function contract(
   };
 }
 
+/** What the networks of a formula take and give, and how the task's plan comes in. */
+function formulaContract(bundle: FormulaBundle): Record<string, unknown> {
+  const { networks, settings, ...header } = bundle;
+  const { O, A } = networks.shape;
+  const input = `observation [1,${O}]: the task's, behind it the plan's as StageTracker.observe writes it`;
+  return {
+    ...header,
+    observationLength: O,
+    actionLength: A,
+    settings,
+    networks: {
+      policy: { file: 'policy.onnx', use: `${input} -> action [1,A], to be clipped to [-1, 1]` },
+      value: { file: 'value.onnx', use: `${input} -> value [1]` },
+    },
+  };
+}
+
 export async function exportFromCommandLine(
   what: string,
   flags: { readonly task?: string; readonly out?: string },
   context: CliContext,
 ): Promise<void> {
   const subject = await loadSubject(what, context.overrides, flags.task);
-  const { path, policy } = requireBundle(subject);
+  const { formula } = subject;
+  const { path } = formula ?? requireBundle(subject);
   const folder = flags.out ?? join('export', subject.task.name);
   mkdirSync(folder, { recursive: true });
   const { arrays }: Container = decodeContainer(readFileBytes(path), { code: 'CHECKPOINT', label: path });
-  const written: (keyof typeof NETWORKS)[] = [];
-  for (const name of ['base', 'residual'] as const) {
-    const onnx = arrays.get(NETWORKS[name].array);
-    if (!onnx) continue;
-    writeFileSync(join(folder, `${name}.onnx`), onnx.data);
-    written.push(name);
-  }
-  writeFileSync(join(folder, 'policy.json'), `${JSON.stringify(contract(policy, written), null, 2)}\n`);
+  const write = (name: string, array: string): boolean => {
+    const onnx = arrays.get(array);
+    if (onnx) writeFileSync(join(folder, `${name}.onnx`), onnx.data);
+    return onnx !== undefined;
+  };
+  const written = formula
+    ? (['policy', 'value'] as const).filter((name) => write(name, `${name}.onnx`))
+    : (['base', 'residual'] as const).filter((name) => write(name, NETWORKS[name].array));
+  const described = formula
+    ? formulaContract(formula.policy)
+    : contract(requireBundle(subject).policy, written as (keyof typeof NETWORKS)[]);
+  writeFileSync(join(folder, 'policy.json'), `${JSON.stringify(described, null, 2)}\n`);
   copyFileSync(path, join(folder, 'policy.vrn'));
   const files = ['policy.vrn', 'policy.json', ...written.map((name) => `${name}.onnx`)];
   for (const file of files) context.out(shownPath(join(folder, file)));

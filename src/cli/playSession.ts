@@ -13,8 +13,8 @@ export async function playFromCommandLine(
   context: CliContext,
 ): Promise<void> {
   const subject = await loadSubject(what, context.overrides, flags.task);
-  const { task, run, bundle } = subject;
-  const name = flags.policy ?? (bundle || run ? 'policy' : 'expert');
+  const { task, run, bundle, formula } = subject;
+  const name = flags.policy ?? (bundle || formula || run ? 'policy' : 'expert');
   const seed = flags.seed ?? task.spec.evaluation.seed;
   const interrupt = catchInterrupt(context.out);
   context.out(`${task.name}, ${name}; ${describeBackends(1)}`);

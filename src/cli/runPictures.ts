@@ -1,8 +1,10 @@
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeNamedPolicy, type PolicyName, type Subject } from '#cli/subject';
 import { VernierError } from '#core/errors';
 import type { EpisodeId } from '#view/episodes';
 import { type PlayedEpisode, playEpisodes } from '#view/play';
+import { drawTrajectories as draw } from '#view/trajectories';
 
 /** How many starts are tried for one that tells base and policy apart. */
 const STARTS = 12;
@@ -51,4 +53,20 @@ export async function drawContrast(folder: string, subject: Subject): Promise<st
     if (error instanceof VernierError && error.code === 'BACKEND') return error.message;
     throw error;
   }
+}
+
+/** Paths of a learned formula from some starts, in the run's `trajectories.svg`. Resolves to why there is no picture, where
+ * the task has no position to draw. */
+export async function drawTrajectories(folder: string, subject: Subject): Promise<string | undefined> {
+  const { task } = subject;
+  const { seed } = task.spec.evaluation;
+  const svg = await draw({
+    task,
+    seed,
+    episodes: STARTS,
+    makePolicy: (env) => makeNamedPolicy(subject, 'policy', env, seed),
+  });
+  if (svg === undefined) return 'the task has no signal `position`';
+  writeFileSync(join(folder, 'trajectories.svg'), svg);
+  return undefined;
 }

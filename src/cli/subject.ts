@@ -5,6 +5,8 @@ import { VernierError } from '#core/errors';
 import { Expert } from '#env/expert';
 import type { VectorEnv } from '#env/vectorEnv';
 import { taskProblem } from '#learn/taskProblem';
+import { type FormulaBundle, isFormulaBundle, loadFormulaBundle } from '#learn/tgpo/formulaBundle';
+import { formulaPolicy } from '#learn/tgpo/formulaPolicy';
 import { loadBundle, makeBase, makePolicy, type PolicyBundle } from '#policy/bundle';
 import type { Policy } from '#policy/policy';
 import { RandomPolicy, ZeroPolicy } from '#policy/simpleBases';
@@ -15,6 +17,8 @@ export interface Subject {
   readonly task: ResolvedTask;
   /** Where the bundle came from; undefined for a task alone. */
   readonly bundle: { readonly path: string; readonly policy: PolicyBundle } | undefined;
+  /** The same where a formula was learned. */
+  readonly formula: { readonly path: string; readonly policy: FormulaBundle } | undefined;
   /** The run's folder, where the subject is a run. */
   readonly run: { readonly folder: string; readonly record: RunRecord } | undefined;
 }
@@ -41,24 +45,33 @@ export async function loadSubject(
     const record = readRunRecord(what);
     const task = await loadTask(taskFile ?? record.task, mergeOverrides(record.overrides, overrides));
     const path = join(what, 'policy.vrn');
-    const bundle = existsSync(path) ? { path, policy: matching(path, task) } : undefined;
-    return { task, bundle, run: { folder: what, record } };
+    const found = existsSync(path) ? matching(path, task) : { bundle: undefined, formula: undefined };
+    return { task, ...found, run: { folder: what, record } };
   }
   if (what.endsWith('.vrn')) {
-    const task = await loadTask(taskFile ?? loadBundle(what).task, overrides);
-    return { task, bundle: { path: what, policy: matching(what, task) }, run: undefined };
+    const { task: name } = isFormulaBundle(what) ? loadFormulaBundle(what) : loadBundle(what);
+    const task = await loadTask(taskFile ?? name, overrides);
+    return { task, ...matching(what, task), run: undefined };
   }
-  return { task: await loadTask(what, overrides), bundle: undefined, run: undefined };
+  return { task: await loadTask(what, overrides), bundle: undefined, formula: undefined, run: undefined };
 }
 
-function matching(path: string, task: ResolvedTask): PolicyBundle {
+function matching(path: string, task: ResolvedTask): Pick<Subject, 'bundle' | 'formula'> {
   const { taskHash, robotHash, controlPeriod, observationFields, actionNames } = taskProblem(task);
-  return loadBundle(path, { taskHash, robotHash, controlPeriod, observationFields, actionNames });
+  const expected = { taskHash, robotHash, controlPeriod, observationFields, actionNames };
+  return isFormulaBundle(path)
+    ? { bundle: undefined, formula: { path, policy: loadFormulaBundle(path, expected) } }
+    : { bundle: { path, policy: loadBundle(path, expected) }, formula: undefined };
 }
 
 /** The bundle, or an error that says how to come by one. */
 export function requireBundle(subject: Subject): { readonly path: string; readonly policy: PolicyBundle } {
   if (subject.bundle) return subject.bundle;
+  if (subject.formula) {
+    throw new VernierError('USAGE', `${shownPath(subject.formula.path)} learned a formula: it has no base`, {
+      hint: 'choose --policy policy, zero or random',
+    });
+  }
   if (subject.run) {
     const { folder } = subject.run;
     throw new VernierError('CHECKPOINT', `${shownPath(folder)} has no policy yet: the run has not finished`, {
@@ -80,6 +93,7 @@ export async function makeNamedPolicy(
   const { B, O, A } = env;
   switch (name) {
     case 'policy':
+      if (subject.formula) return formulaPolicy(subject.task, subject.formula.policy, env, seed);
       return makePolicy(requireBundle(subject).policy, B);
     case 'base':
       return makeBase(requireBundle(subject).policy.base, { B, O, A });

@@ -16,6 +16,7 @@ import { listCheckpoints } from '#learn/checkpoint';
 import type { TrainEvent } from '#learn/events';
 import { checkFolder, type RunConfig, runConfig } from '#learn/runConfig';
 import { RunDirectory } from '#learn/runDirectory';
+import { checkFormulaFolder, type FormulaResult, trainFormula } from '#learn/tgpo/formulaRun';
 import { type TrainResult, train } from '#learn/train';
 import { loadTask, type ResolvedTask } from '#spec/task';
 import { scalarsOf } from '#view/runEvents';
@@ -69,20 +70,18 @@ async function trainToReport(run: OpenRun, context: CliContext): Promise<number>
 
 /** Pictures and report of a finished run; resolves to the report's path. */
 async function writeReport({ task, folder }: OpenRun): Promise<string> {
-  const { drawContrast } = await import('#cli/runPictures');
+  const { drawContrast, drawTrajectories } = await import('#cli/runPictures');
   const { writeRunReport } = await import('#view/runReport');
-  const undrawn = await drawContrast(folder, await loadSubject(folder, []));
+  const subject = await loadSubject(folder, []);
+  const undrawn = await (task.spec.tgpo ? drawTrajectories(folder, subject) : drawContrast(folder, subject));
   const { overrides, vernier, started } = readRunRecord(folder);
   return writeRunReport(folder, {
-    title: `${task.name}: base against base + residual`,
+    title: task.spec.tgpo ? `${task.name}: a formula learned` : `${task.name}: base against base + residual`,
     description: task.spec.description,
     command: ['vernier train', shownPath(task.file), ...overrides.map((text) => `--${text}`)].join(' '),
     facts: [
       ['robot', task.robot.spec.name],
-      [
-        'machine',
-        `${cpus()[0]?.model.trim() ?? process.arch}, ${describeBackends(task.spec.residual.threads)}`,
-      ],
+      ['machine', `${cpus()[0]?.model.trim() ?? process.arch}, ${describeBackends(threadsOf(task))}`],
       ['started', started],
       ['Vernier', vernier],
       ...(undrawn === undefined ? [] : [['pictures', `none: ${undrawn}`] as const]),
@@ -90,10 +89,17 @@ async function writeReport({ task, folder }: OpenRun): Promise<string> {
   });
 }
 
-function flagOverrides({ seed, threads }: TrainFlags): string[] {
+function threadsOf(task: ResolvedTask): number | undefined {
+  return (task.spec.tgpo ?? task.spec.residual).threads;
+}
+
+/** What the flags mean for the task's way to learn. */
+function flagOverrides({ seed, threads }: TrainFlags, { spec }: ResolvedTask): string[] {
+  const section = spec.tgpo ? 'tgpo' : 'residual';
+  const seeded = spec.tgpo ? ['tgpo'] : ['base', 'residual'];
   return [
-    ...(seed === undefined ? [] : [`base.seed=${seed}`, `residual.seed=${seed}`]),
-    ...(threads === undefined ? [] : [`residual.threads=${threads}`]),
+    ...(seed === undefined ? [] : seeded.map((name) => `${name}.seed=${seed}`)),
+    ...(threads === undefined ? [] : [`${section}.threads=${threads}`]),
   ];
 }
 
@@ -107,8 +113,12 @@ async function openRun(what: string, flags: TrainFlags, overrides: readonly stri
   }
   const existing = [what, flags.out].find((path) => path !== undefined && isRunFolder(path));
   const record = existing === undefined ? undefined : readRunRecord(existing);
-  const merged = mergeOverrides(record?.overrides ?? [], overrides, flagOverrides(flags));
-  const task = await loadTask(named ? record!.task : what, merged);
+  const file = named ? record!.task : what;
+  const given = mergeOverrides(record?.overrides ?? [], overrides);
+  const asGiven = await loadTask(file, given);
+  const flagged = flagOverrides(flags, asGiven);
+  const merged = mergeOverrides(given, flagged);
+  const task = flagged.length === 0 ? asGiven : await loadTask(file, merged);
   if (record && record.task !== task.file) {
     throw new VernierError(
       'USAGE',
@@ -123,7 +133,8 @@ async function openRun(what: string, flags: TrainFlags, overrides: readonly stri
   const unlock = directory.lock();
   const config = runConfig(task);
   try {
-    checkFolder(directory, task.hash, config);
+    if (task.spec.tgpo) checkFormulaFolder(directory, task);
+    else checkFolder(directory, task.hash, config);
     writeRunRecord(folder, {
       task: task.file,
       overrides: merged,
@@ -138,19 +149,27 @@ async function openRun(what: string, flags: TrainFlags, overrides: readonly stri
   return { task, config, folder, directory, resumed: record !== undefined, unlock };
 }
 
-async function trainIn({ task, config, folder, directory, resumed }: OpenRun): Promise<TrainResult> {
+async function trainIn({
+  task,
+  config,
+  folder,
+  directory,
+  resumed,
+}: OpenRun): Promise<TrainResult | FormulaResult> {
   const start = performance.now();
   const display = makeDisplay({ stream: process.stdout });
-  const view = trainView(display, () => (performance.now() - start) / 1000);
+  const { tgpo } = task.spec;
+  const view = trainView(display, () => (performance.now() - start) / 1000, tgpo ? 'formula' : 'residual');
   const boards = tensorBoard(join(folder, 'tensorboard'), resumed);
   const interrupt = catchInterrupt((text) => display.line(pc.yellow(text)), 'stopping: saving a checkpoint');
   display.line(`${pc.bold(task.name)} in ${shownPath(folder)}`);
-  display.line(pc.dim(describeBackends(task.spec.residual.threads)));
+  display.line(pc.dim(describeBackends(threadsOf(task))));
   try {
     const report = (event: TrainEvent): void => {
       view(event);
       boards.write(event);
     };
+    if (tgpo) return await trainFormula(task, tgpo, directory, report, interrupt.signal);
     return await train(task, config, directory, report, interrupt.signal);
   } finally {
     display.close();
@@ -173,12 +192,16 @@ function tensorBoard(folder: string, resumed: boolean): { write(event: TrainEven
   };
 }
 
-function summary({ folder }: OpenRun, result: TrainResult, report: string): string[] {
+function summary({ folder, task }: OpenRun, result: TrainResult | FormulaResult, report: string): string[] {
   const { base, policy, paired, shipped, bundle, environmentSteps, seconds } = result;
+  const learned = task.spec.tgpo ? 'success by the exact monitor' : 'base + residual';
   const checkpoint = listCheckpoints(folder)[0];
   const scores = [
     ...(base ? [['base', formatScore(base)]] : []),
-    ...(policy ? [[shipped === 'base' ? 'shipped: the base' : 'base + residual', formatScore(policy)]] : []),
+    ...(policy ? [[shipped === 'base' ? 'shipped: the base' : learned, formatScore(policy)]] : []),
+    ...('unrehearsed' in result && result.unrehearsed
+      ? [['without rehearsals', formatScore(result.unrehearsed)]]
+      : []),
   ];
   const files = [
     ['report', shownPath(report)],

@@ -16,6 +16,20 @@ const PHASE_TITLES: Readonly<Record<PhaseName, string>> = {
   done: 'done',
 };
 
+const FORMULA_TITLES: Readonly<Record<PhaseName, string>> = {
+  ...PHASE_TITLES,
+  online: 'acting and learning',
+  'final evaluation': 'final evaluation: the exact monitor on starts that were held out',
+};
+
+/** What is learned: a correction of a base, or a formula. */
+export type Learned = 'residual' | 'formula';
+
+const WHO: Readonly<Record<Learned, Readonly<Record<'base' | 'policy' | 'final', string>>>> = {
+  residual: { base: 'base alone', policy: 'base + residual', final: 'base + residual, final' },
+  formula: { base: 'base alone', policy: "the critic's plan", final: 'final' },
+};
+
 export function formatScore({ rate, low, high, successes, episodes }: Score): string {
   return `${rateWithInterval(rate, [low, high])}  ${successes} of ${episodes}`;
 }
@@ -48,19 +62,24 @@ function progressStatus(event: Progress): string {
   ].join('  ');
 }
 
-function evaluationLine(event: Extract<TrainEvent, { kind: 'evaluation' }>): string {
-  const who = { base: 'base alone', policy: 'base + residual', final: 'base + residual, final' }[event.what];
+function evaluationLine(event: Extract<TrainEvent, { kind: 'evaluation' }>, learned: Learned): string {
+  const who = WHO[learned][event.what];
   return `${compact(event.environmentSteps)} steps, ${who}: ${formatScore(event.score)}`;
 }
 
 /** Turns the events of a run into lines and a status. `seconds` is the time since this session began. */
-export function trainView(display: Display, seconds: () => number): (event: TrainEvent) => void {
+export function trainView(
+  display: Display,
+  seconds: () => number,
+  learned: Learned = 'residual',
+): (event: TrainEvent) => void {
+  const titles = learned === 'formula' ? FORMULA_TITLES : PHASE_TITLES;
   const line = (text: string): void => display.line(`${pc.dim(duration(seconds()).padStart(11))}  ${text}`);
   return (event) => {
     switch (event.kind) {
       case 'phase':
         display.status('');
-        line(pc.bold(PHASE_TITLES[event.phase]));
+        line(pc.bold(titles[event.phase]));
         break;
       case 'demos':
         display.status(
@@ -76,7 +95,7 @@ export function trainView(display: Display, seconds: () => number): (event: Trai
         display.status(progressStatus(event));
         break;
       case 'evaluation':
-        line(evaluationLine(event));
+        line(evaluationLine(event, learned));
         break;
       case 'checkpoint':
         line(pc.dim(`checkpoint at ${compact(event.environmentSteps)} steps`));

@@ -50,10 +50,15 @@ export function claimFolder(run: RunDirectory, taskHash: string, config: RunConf
 /** A run folder belongs to one task and one set of settings. Changes nothing.
  * @throws VernierError CHECKPOINT naming the first setting that differs */
 export function checkFolder(run: RunDirectory, taskHash: string, config: RunConfig): void {
-  if (!run.has('config.json')) return;
   const { residual, ...rest } = config;
   const fixed = Object.fromEntries(Object.entries(residual).filter(([key]) => !FREE.includes(key)));
-  const wanted = { task: taskHash, ...rest, evaluation: undefined, residual: fixed };
+  agreesWith(run, { task: taskHash, ...rest, evaluation: undefined, residual: fixed });
+}
+
+/** That the run folder is new, or that its config.json says the same as `wanted` wherever that is not undefined.
+ * @throws VernierError CHECKPOINT naming the first setting that differs */
+export function agreesWith(run: RunDirectory, wanted: Readonly<Record<string, unknown>>): void {
+  if (!run.has('config.json')) return;
   const differing = firstDifference(wanted, run.readJson('config.json'), '');
   if (differing === undefined) return;
   throw new VernierError(

@@ -260,7 +260,8 @@ export function loadBundle(path: string, expected: BundleExpectation = {}): Poli
   }
 }
 
-function checkBundle(meta: BundleHeader, expected: BundleExpectation, path: string): void {
+/** @throws CHECKPOINT naming what a bundle was made for, and what is here */
+export function checkBundle(meta: BundleHeader, expected: BundleExpectation, path: string): void {
   const keys = ['robotHash', 'taskHash', 'controlPeriod', 'observationFields', 'actionNames'] as const;
   for (const key of keys) {
     if (expected[key] === undefined) continue;

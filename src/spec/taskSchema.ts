@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { baseSchema, demosSchema, evaluationSchema, residualSchema } from '#spec/learningSchema';
 import { controlSchema, dynamicsSchema } from '#spec/robotSchema';
+import { tgpoSchema } from '#spec/tgpoSchema';
 import { defaultSemantics } from '#stl/formula';
 
 /** The task file. Expressions are strings (or bare numbers); #expr compiles them against the model. */
@@ -213,6 +214,10 @@ export const taskSchema = z
     demos: demosSchema.prefault({}),
     base: baseSchema.prefault({}),
     residual: residualSchema.prefault({}),
+    tgpo: tgpoSchema.optional().meta({
+      description:
+        'The formula under `spec` is learned from scratch, in the place of demos, base and residual.',
+    }),
     evaluation: evaluationSchema.prefault({}),
   })
   .meta({ title: 'Vernier task file' });

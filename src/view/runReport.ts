@@ -62,10 +62,26 @@ const LEARNED: Readonly<Record<string, string>> = {
   residual: 'base + residual',
   rlpd: 'RLPD, no base',
   ibrl: 'base or learned action',
+  tgpo: 'TGPO',
+  tau_mdp: 'tau-MDP',
+  f_mdp: 'F-MDP',
+  sparse: 'PPO, sparse robustness',
 };
 
+interface Learning {
+  readonly algorithm?: string;
+  readonly seed?: number;
+  readonly environments?: number;
+}
+
 interface Config {
-  readonly residual?: { readonly algorithm?: string; readonly seed?: number; readonly environments?: number };
+  readonly residual?: Learning;
+  readonly tgpo?: Learning;
+}
+
+function learningOf(config: string): Learning {
+  const { tgpo, residual } = parseConfig(config);
+  return tgpo ?? residual ?? {};
 }
 
 function parseConfig(config: string): Config {
@@ -77,7 +93,7 @@ function parseConfig(config: string): Config {
 }
 
 function nameOfLearned(config: string): string {
-  return LEARNED[parseConfig(config).residual?.algorithm ?? 'residual'] ?? 'learned';
+  return LEARNED[learningOf(config).algorithm ?? 'residual'] ?? 'learned';
 }
 
 /** Seconds between an event and the one before; a resumed session counts from 0 again. */
@@ -89,7 +105,7 @@ function elapsed(events: readonly LoggedEvent[]): number[] {
 }
 
 function factsOf(events: readonly LoggedEvent[], config: string): RunReport['facts'] {
-  const { residual = {} } = parseConfig(config);
+  const learning = learningOf(config);
   const done = Math.max(
     0,
     ...events.map((event) => ('environmentSteps' in event ? event.environmentSteps : 0)),
@@ -100,7 +116,7 @@ function factsOf(events: readonly LoggedEvent[], config: string): RunReport['fac
     ['wall clock', `${minutes.toFixed(1)} min`],
   ];
   for (const key of ['algorithm', 'environments', 'seed'] as const) {
-    if (residual[key] !== undefined) facts.push([key, String(residual[key])]);
+    if (learning[key] !== undefined) facts.push([key, String(learning[key])]);
   }
   return facts;
 }
