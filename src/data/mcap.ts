@@ -1,4 +1,5 @@
-import * as zlib from 'node:zlib';
+import lz4 from '@foxglove/wasm-lz4';
+import * as zstd from '@foxglove/wasm-zstd';
 import { McapStreamReader } from '@mcap/core';
 import { readFileBytes } from '#core/container';
 import { VernierError } from '#core/errors';
@@ -98,7 +99,7 @@ interface Message {
 }
 
 function* messages(path: string, isWanted: (topic: string) => boolean): Generator<Message> {
-  const reader = new McapStreamReader({ decompressHandlers: decompression(path) });
+  const reader = new McapStreamReader({ decompressHandlers });
   const schemas = new Map<
     number,
     { readonly name: string; readonly encoding: string; readonly text: string }
@@ -157,14 +158,9 @@ function stampOf(value: RosValue): bigint | undefined {
   return BigInt(Math.trunc(sec)) * 1_000_000_000n + BigInt(Math.trunc(nanosec));
 }
 
-/** zstd is Node's own from 22.15 on. */
-function decompression(path: string): Record<string, (bytes: Uint8Array, size: bigint) => Uint8Array> {
-  const refuse = (name: string) => (): never => {
-    throw new VernierError('DATA', `the chunks are compressed with ${name}, which this Node cannot undo`, {
-      hint: `mcap compress --compression none ${path} -o plain.mcap`,
-    });
-  };
-  const zstd = (zlib as { readonly zstdDecompressSync?: (bytes: Uint8Array) => Uint8Array })
-    .zstdDecompressSync;
-  return { zstd: zstd ? (bytes) => zstd(bytes) : refuse('zstd'), lz4: refuse('lz4') };
-}
+await Promise.all([lz4.isLoaded, zstd.isLoaded]);
+
+const decompressHandlers: Readonly<Record<string, (bytes: Uint8Array, size: bigint) => Uint8Array>> = {
+  lz4: (bytes, size) => lz4(bytes, Number(size)),
+  zstd: (bytes, size) => zstd.decompress(bytes, Number(size)),
+};

@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as zstd from '@foxglove/wasm-zstd';
 import { McapWriter, TempBuffer } from '@mcap/core';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { StlTraceFlags } from '#cli/stl';
@@ -308,11 +309,16 @@ uint32 nanosec
       view.setFloat64(20, value, true);
       return bytes;
     };
-    const write = async (name: string, messageEncoding: string, compression: string): Promise<string> => {
+    const write = async (
+      name: string,
+      messageEncoding: string,
+      compression: string,
+      compress = (plain: Uint8Array): Uint8Array => plain,
+    ): Promise<string> => {
       const buffer = new TempBuffer();
       const writer = new McapWriter({
         writable: buffer,
-        compressChunk: (compressedData) => ({ compression, compressedData }),
+        compressChunk: (plain) => ({ compression, compressedData: compress(plain) }),
       });
       await writer.start({ profile: 'ros2', library: 'test' });
       const data = new TextEncoder().encode(definition);
@@ -335,12 +341,21 @@ uint32 nanosec
       writeFileSync(path, buffer.get());
       return path;
     };
-    const { signals } = readTrace(await write('ros.mcap', 'cdr', ''), 0, 'x.data') as StampedSignals;
-    expect(signals['x.data']).toEqual({ time: Float64Array.of(0, 1, 2), value: Float64Array.of(3, 4, 2) });
+    await zstd.isLoaded;
+    for (const file of [
+      await write('plain.mcap', 'cdr', ''),
+      await write('zstd.mcap', 'cdr', 'zstd', (plain) => zstd.compress(plain)),
+      await write('lz4.mcap', 'cdr', 'lz4', storedLz4),
+    ]) {
+      const { signals } = readTrace(file, 0, 'x.data') as StampedSignals;
+      expect(signals['x.data']).toEqual({ time: Float64Array.of(0, 1, 2), value: Float64Array.of(3, 4, 2) });
+    }
     const other = await write('other.mcap', 'protobuf', '');
     expect(message(() => readTrace(other, 0, 'x.data'))).toMatch(/expected messages in json or cdr/);
-    const packed = await write('packed.mcap', 'cdr', 'lz4');
-    expect(message(() => readTrace(packed, 0, 'x.data'))).toMatch(/compressed with lz4/);
+    for (const compression of ['lz4', 'zstd', 'bz2']) {
+      const damaged = await write('damaged.mcap', 'cdr', compression);
+      expect(message(() => readTrace(damaged, 0, 'x.data'))).toMatch(/damaged\.mcap: .+/);
+    }
   });
 
   it('refuses a torn file', async () => {
@@ -384,3 +399,13 @@ it('plots one panel per part', async () => {
   // An area above and one below zero, and a line, in both panels.
   expect(svg.match(/aria-roledescription="(area|line) mark"/g)!.length).toBeGreaterThanOrEqual(4);
 });
+
+/** An LZ4 frame of one block that is stored as it is. */
+function storedLz4(plain: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(7 + 4 + plain.length + 4);
+  const view = new DataView(frame.buffer);
+  frame.set([0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82]);
+  view.setUint32(7, plain.length + 0x80000000, true);
+  frame.set(plain, 11);
+  return frame;
+}
