@@ -3,7 +3,10 @@ import * as zstd from '@foxglove/wasm-zstd';
 import { McapStreamReader } from '@mcap/core';
 import { readFileBytes } from '#core/container';
 import { VernierError } from '#core/errors';
-import { type RosValue, rosMessageReader } from '#data/rosMessage';
+import { messageCodec } from '#transport/cdr';
+import { readDefinitions } from '#transport/definitionText';
+import type { Message as MessageFields, MessageValue } from '#transport/messageValue';
+import type { NumberArray } from '#transport/numberKinds';
 
 /** Signals of an MCAP recording: every number and condition in messages of JSON or of ROS 2 (CDR with `ros2msg`). */
 
@@ -69,14 +72,16 @@ function signalsOf(all: readonly Sample[], origin: bigint): [string, StampedSign
   });
 }
 
-function addLeaves(name: string, value: RosValue | null, outLeaves: Map<string, number | boolean>): void {
+function addLeaves(name: string, value: MessageValue | null, outLeaves: Map<string, number | boolean>): void {
   if (typeof value === 'number' || typeof value === 'boolean') {
     outLeaves.set(name, value);
-  } else if (Array.isArray(value)) {
+  } else if (typeof value === 'bigint') {
+    outLeaves.set(name, Number(value));
+  } else if (isArray(value)) {
     if (value.length > longestArray) return;
-    for (const [i, item] of value.entries()) addLeaves(`${name}[${i}]`, item, outLeaves);
-  } else if (typeof value === 'object' && value !== null && !(value instanceof Uint8Array)) {
-    const fields = value as Readonly<Record<string, RosValue>>;
+    for (let i = 0; i < value.length; i++) addLeaves(`${name}[${i}]`, value[i]!, outLeaves);
+  } else if (typeof value === 'object' && value !== null && !ArrayBuffer.isView(value)) {
+    const fields = value as MessageFields;
     for (const [field, inner] of Object.entries(fields)) {
       addLeaves(`${name}.${field}`, inner, outLeaves);
       for (const [i, item] of named(fields['name'], inner))
@@ -85,17 +90,24 @@ function addLeaves(name: string, value: RosValue | null, outLeaves: Map<string, 
   }
 }
 
+/** Bytes are no signals, other numbers are. */
+function isArray(
+  value: MessageValue | null | undefined,
+): value is MessageValue[] | Exclude<NumberArray, Uint8Array> {
+  return Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof Uint8Array));
+}
+
 /** The entries of an array by the names that lie beside it. */
-function named(names: RosValue | undefined, array: RosValue): [string, RosValue][] {
-  if (!Array.isArray(names) || !Array.isArray(array) || names.length !== array.length) return [];
+function named(names: MessageValue | undefined, array: MessageValue): [string, MessageValue][] {
+  if (!Array.isArray(names) || !isArray(array) || names.length !== array.length) return [];
   if (array.length > longestArray || !names.every((name) => typeof name === 'string')) return [];
-  return names.map((name, i) => [name, array[i]]);
+  return names.map((name, i) => [name, array[i]!]);
 }
 
 interface Message {
   readonly topic: string;
   readonly stamp: bigint;
-  readonly value: RosValue;
+  readonly value: MessageValue;
 }
 
 function* messages(path: string, isWanted: (topic: string) => boolean): Generator<Message> {
@@ -106,7 +118,7 @@ function* messages(path: string, isWanted: (topic: string) => boolean): Generato
   >();
   const channels = new Map<
     number,
-    { readonly topic: string; readonly decode: (bytes: Uint8Array) => RosValue }
+    { readonly topic: string; readonly decode: (bytes: Uint8Array) => MessageValue }
   >();
   reader.append(readFileBytes(path));
   try {
@@ -138,9 +150,10 @@ function decoder(
   topic: string,
   encoding: string,
   schema: { readonly name: string; readonly encoding: string; readonly text: string } | undefined,
-): (bytes: Uint8Array) => RosValue {
-  if (encoding === 'json') return (bytes) => JSON.parse(new TextDecoder().decode(bytes)) as RosValue;
-  if (encoding === 'cdr' && schema?.encoding === 'ros2msg') return rosMessageReader(schema.name, schema.text);
+): (bytes: Uint8Array) => MessageValue {
+  if (encoding === 'json') return (bytes) => JSON.parse(new TextDecoder().decode(bytes)) as MessageValue;
+  if (encoding === 'cdr' && schema?.encoding === 'ros2msg')
+    return messageCodec(schema.name, readDefinitions(schema.text, schema.name)).decodeBorrow;
   const received = encoding === 'cdr' ? `cdr with ${schema?.encoding ?? 'no'} schema` : encoding;
   throw new VernierError(
     'DATA',
@@ -149,7 +162,7 @@ function decoder(
 }
 
 /** The stamp of a ROS header, where it was set. */
-function stampOf(value: RosValue): bigint | undefined {
+function stampOf(value: MessageValue): bigint | undefined {
   const stamp = (value as { readonly header?: { readonly stamp?: Readonly<Record<string, unknown>> } } | null)
     ?.header?.stamp;
   const { sec, nanosec } = stamp ?? {};
