@@ -97,7 +97,7 @@ const STEPS: Readonly<Record<Environment, number>> = {
   unicycle: 1_200_000,
   quadrotor: 1_500_000,
   panda: 1_500_000,
-  ant: 600_000,
+  ant: 2_000_000,
 };
 
 const CEM_STARTS = 20;

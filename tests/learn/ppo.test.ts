@@ -207,6 +207,20 @@ describe('PPO', { timeout: 120_000 }, () => {
     expect(learn(true)).toEqual(learn(false));
   });
 
+  it('starts again with other weights as if nothing had been learned', () => {
+    const run = new LineRun(1);
+    const state = (): Float32Array[] => Object.values(run.agent.state()).map((values) => values.slice());
+    const first = state();
+    run.iterate();
+    run.agent.restart(new PhiloxStream(1, 1));
+    expect(state()).toEqual(first);
+    run.iterate();
+    run.agent.restart(new PhiloxStream(1, 1, 1));
+    expect(state()).not.toEqual(first);
+    expect(run.agent.state()['policy.first']!.every((x) => x === 0)).toBe(true);
+    run.agent.close();
+  });
+
   it('says so when a loss is not finite', () => {
     const shape = { O: 2, A: 1, B: 64 };
     const agent = new PpoAgent(shape, { ...settings, minibatch: 64 }, new PhiloxStream(1), { threads: 1 });

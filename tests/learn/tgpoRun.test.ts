@@ -97,6 +97,25 @@ describe('a formula that is learned', { timeout: 240_000 }, () => {
     },
   );
 
+  it('gives weights up that lead nowhere, counts their steps, and resumes in the middle of that', async () => {
+    const overrides = [
+      ...small,
+      'tgpo.steps=3072',
+      'tgpo.restart_after=1024',
+      'tgpo.evaluate_every=512',
+      'tgpo.checkpoint_every=1536',
+    ];
+    const whole = await learn('whole', overrides);
+    expect(whole.result).toMatchObject({ environmentSteps: 3072, attempts: 3 });
+    await learn('parts', overrides, (event, stop) => {
+      if (event.kind === 'checkpoint') stop.abort();
+    });
+    const parts = await learn('parts', overrides);
+    const [a, b] = [whole, parts].map(({ run }) => loadLatestCheckpoint(run.path)!);
+    expect(a!.meta['counters']).toEqual(b!.meta['counters']);
+    expect([...a!.arrays]).toEqual([...b!.arrays]);
+  });
+
   it('refuses to go on with other settings', async () => {
     await learn('run', [...small, 'tgpo.steps=512']);
     await expect(learn('run', [...small, 'tgpo.steps=512', 'tgpo.gamma=0.9'])).rejects.toThrow(/tgpo.gamma/);

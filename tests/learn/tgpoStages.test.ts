@@ -103,6 +103,28 @@ describe('a plan that is followed', () => {
     expect(earned).toEqual([-1, 0]);
   });
 
+  it('earns nothing for going away and coming back, and loses nothing by it', () => {
+    const plan = following('eventually[0, 8] (a > 0)', 9, [8]);
+    const earned = run(plan, [[-4], [-3], [-6], [-5], [-3], [-2]]);
+    expect(earned).toEqual([2, 0, 0, 0, 2]);
+  });
+
+  it('begins in the middle where stages are skipped', () => {
+    const text = 'eventually[0, 4] always[0, 3] (a > 0) and eventually[5, 12] (b > 0)';
+    const plan = following(text, 13, [3, 9]);
+    const flat = Float64Array.from([-1, -1, -1, 1]);
+    plan.tracker.begin(0, plan.plan, flat, 0);
+    plan.tracker.skip(0, 1, flat, 0);
+    expect([...plan.tracker.state]).toEqual([2, 1]);
+    expect(plan.tracker.sample[0]).toBe(3);
+    // a does not hold, and its stay is over all the same; b may not come before 5.
+    plan.tracker.advance(0, flat, 2);
+    expect(plan.tracker.completed(0)).toBe(false);
+    plan.tracker.advance(0, flat, 2);
+    expect(plan.tracker.failed[0]).toBe(0);
+    expect(plan.tracker.completed(0)).toBe(true);
+  });
+
   it('shows the time to go, the target and the flags', () => {
     const plan = following('eventually[0, 8] (a > 0) and eventually[0, 8] (b > 0)', 9, [6, 3]);
     const out = new Float32Array(plan.tracker.width);
