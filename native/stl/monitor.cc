@@ -239,7 +239,11 @@ Reading step(const Program& program, std::span<const double> predicates, std::sp
 Ending finish(const Program& program, const Reading& last, std::span<const double> state, std::span<double> scratch) {
   const Ending open{std::nan(""), Verdict::kOpen};
   if (state[0] == 0) return open;
-  if (last.lower == last.upper && last.verdict != Verdict::kOpen) return {last.lower, last.verdict};
+  // Bounds from the tree count on the next sample where `prev` knows it already: `x U prev x`.
+  const bool exact = program.lower() >= 0 && program.upper() >= 0;
+  if (last.lower == last.upper && last.verdict != Verdict::kOpen && (exact || program.history() == 0)) {
+    return {last.lower, last.verdict};
+  }
   if (program.end() == End::kPessimistic) {
     return {last.lower, last.verdict == Verdict::kSatisfied ? Verdict::kSatisfied : Verdict::kViolated};
   }

@@ -122,12 +122,13 @@ class Decision {
     let heldAt = this.#t;
     let best: Place | undefined;
     let least = Number.POSITIVE_INFINITY;
+    const from = interval.from - nudgeOf(phi);
     for (const time of this.#instants([phi, psi], { from: 0, to: interval.to }, direction)) {
       const before = held;
       const beforeAt = heldAt;
       const now = sign * valueAt(phi, time);
       if (now < held) [held, heldAt] = [now, time];
-      if (Math.abs(time - this.#t) < interval.from) continue;
+      if (Math.abs(time - this.#t) < from) continue;
       const reached = sign * valueAt(psi, time);
       // The left side up to here, without and with this instant.
       for (const [low, at] of [
@@ -151,8 +152,9 @@ class Decision {
     const [first, last] = [time[0]!, time.at(-1)!];
     const [a, b] = direction === 1 ? [this.#t + from, this.#t + to] : [this.#t - to, this.#t - from];
     const [low, high] = [Math.max(a, first), Math.min(b, last)];
-    if (low > high) return [];
-    const nudge = (last - first) * 1e-9;
+    const nudge = nudgeOf(functions[0]!);
+    // An instant shortly before a knot may look beyond the end by as much.
+    if (low > high) return low - high <= nudge ? [direction === 1 ? last : first] : [];
     const found = new Set([low, high]);
     const add = (t: number): void => {
       if (t >= low && t <= high) found.add(t);
@@ -170,6 +172,11 @@ class Decision {
     const all = [...found].sort((x, y) => x - y);
     return direction === 1 ? all : all.reverse();
   }
+}
+
+/** How long before a knot the limit there is taken. */
+function nudgeOf({ time }: Piecewise): number {
+  return (time.at(-1)! - time[0]!) * 1e-9;
 }
 
 /** Where two straight functions meet strictly between two instants. */

@@ -96,7 +96,9 @@ export class Monitor {
     const { program } = this;
     const end = endings[program.end]!;
     if (state[0] === 0) return OPEN;
-    if (last.lower === last.upper && last.verdict !== -1) {
+    // Bounds from the tree count on the next sample where `prev` knows it already: `x U prev x`.
+    const isExact = program.lower >= 0 && program.upper >= 0;
+    if (last.lower === last.upper && last.verdict !== -1 && (isExact || program.history === 0)) {
       return { robustness: last.lower, verdict: last.verdict };
     }
     if (end === 'pessimistic') return { robustness: last.lower, verdict: last.verdict === 1 ? 1 : 0 };

@@ -76,7 +76,7 @@ describe('the trainer', { timeout: 240_000 }, () => {
   it('learns from demonstrations without a base too (the RLPD baseline)', async () => {
     const { trainer, normaliser } = await trainerOn({
       algorithm: 'rlpd',
-      steps: 4000,
+      steps: 8000,
       utd: 2,
       hidden: [64, 64],
       batch: 64,

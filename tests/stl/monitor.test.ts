@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compileMonitor, type MonitorOptions } from '#stl/compileMonitor';
 import { robustness, truthSignals } from '#stl/evaluate';
-import { type Formula, horizon, negationNormalForm, subformulas } from '#stl/formula';
+import { atom, binaryTemporal, type Formula, horizon, negationNormalForm, subformulas } from '#stl/formula';
 import { Monitor, newReading, type Reading } from '#stl/monitor';
 import { parseFormula } from '#stl/parse';
 import { earlyVerdict, robustInterval } from '#stl/robustInterval';
@@ -137,6 +137,17 @@ describe('a monitor', () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  it('does not count on a sample that never came', () => {
+    const rose: Formula = { kind: 'prev', operand: { kind: 'rise', operand: atom(0) } };
+    const self = binaryTemporal('until', atom(0), atom(0));
+    const formula = binaryTemporal('until', { kind: 'implies', left: self, right: self }, rose);
+    const signals = [Float64Array.of(3)];
+    const { readings, finish } = run(formula, signals, { end: 'vacuous' });
+    expect(readings[0]).toMatchObject({ lower: 3, upper: 3 });
+    expect(finish).toBe(Number.NEGATIVE_INFINITY);
+    expect(robustness(formula, signals, { end: 'vacuous' })[0]).toBe(Number.NEGATIVE_INFINITY);
   });
 
   it('tells strict from weak comparisons', () => {
