@@ -320,5 +320,5 @@ if (values.help) {
             `${run.environmentSteps} steps in ${run.learningSeconds.toFixed(1)} s`,
         );
       }
-  if (!values.tuning) writePage(readResults(), []);
+  if (!values.tuning) writePage(readResults());
 }
