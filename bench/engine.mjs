@@ -5,7 +5,7 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -162,7 +162,7 @@ async function main() {
   const text = report({ list, act, peak, rounds, seconds, loads, isa: addon.engineInstructionSet });
   console.log(text);
   mkdirSync(join(root, dirname(options.out)), { recursive: true });
-  writeFileSync(join(root, options.out), text);
+  writeFileSync(resolve(root, options.out), text);
 }
 
 function report({ list, act, peak, rounds, seconds, loads, isa }) {
