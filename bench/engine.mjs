@@ -161,7 +161,7 @@ async function main() {
   torchActor?.stop();
   const text = report({ list, act, peak, rounds, seconds, loads, isa: addon.engineInstructionSet });
   console.log(text);
-  mkdirSync(join(root, dirname(options.out)), { recursive: true });
+  mkdirSync(dirname(resolve(root, options.out)), { recursive: true });
   writeFileSync(resolve(root, options.out), text);
 }
 
