@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 
 /** A whole number from the command line. */
 export function wholeNumber(text: string): number {
@@ -14,4 +14,12 @@ export function pictureSize(text: string): { readonly width: number; readonly he
     throw new InvalidArgumentError('Expected width x height in pixels, for example 640x480.');
   }
   return { width, height };
+}
+
+const POLICY_NAMES = ['policy', 'base', 'expert', 'zero', 'random'] as const;
+export type PolicyName = (typeof POLICY_NAMES)[number];
+
+/** `--policy`: who acts in the episodes of a run, a bundle or a task. */
+export function policyOption(description = 'who acts (default: policy, or expert for a task)'): Option {
+  return new Option('--policy <name>', description).choices(POLICY_NAMES);
 }

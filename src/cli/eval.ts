@@ -1,7 +1,6 @@
-import { Command, Option } from 'commander';
-import { wholeNumber } from '#cli/arguments';
+import { Command } from 'commander';
+import { type PolicyName, policyOption, wholeNumber } from '#cli/arguments';
 import type { CliContext } from '#cli/context';
-import type { PolicyName } from '#cli/subject';
 
 export interface EvalFlags {
   readonly policy?: PolicyName;
@@ -18,12 +17,7 @@ export function evalCommand(context: CliContext): Command {
       'success of a policy over many episodes, with its interval; base and residual are compared in pairs',
     )
     .argument('<what>', 'a run folder, a bundle (.vrn), or a task')
-    .addOption(
-      new Option(
-        '--policy <name>',
-        'one policy alone; without it, base and policy on the same starts',
-      ).choices(['policy', 'base', 'expert', 'zero', 'random']),
-    )
+    .addOption(policyOption('one policy alone; without it, base and policy on the same starts'))
     .option('--task <file>', 'the task of a bundle that was not trained on a shipped one')
     .option('--episodes <n>', 'episodes (default: evaluation.episodes of the task)', wholeNumber)
     .option('--seed <n>', 'seed of the starts (default: evaluation.seed)', wholeNumber)

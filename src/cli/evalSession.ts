@@ -1,10 +1,11 @@
+import type { PolicyName } from '#cli/arguments';
 import { describeBackends } from '#cli/backends';
 import type { CliContext } from '#cli/context';
 import type { EvalFlags } from '#cli/eval';
 import { EXIT } from '#cli/failure';
 import { table } from '#cli/format';
 import { catchInterrupt } from '#cli/interrupt';
-import { loadSubject, makeNamedPolicy, type PolicyName, requireBundle, type Subject } from '#cli/subject';
+import { loadSubject, makeNamedPolicy, requireBundle, type Subject } from '#cli/subject';
 import { formatPaired, formatScore } from '#cli/trainView';
 import { orCheckpoint } from '#cli/unfinished';
 import { makeEnv } from '#env/makeEnv';

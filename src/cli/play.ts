@@ -1,7 +1,6 @@
-import { Command, Option } from 'commander';
-import { pictureSize, wholeNumber } from '#cli/arguments';
+import { Command } from 'commander';
+import { type PolicyName, pictureSize, policyOption, wholeNumber } from '#cli/arguments';
 import type { CliContext } from '#cli/context';
-import type { PolicyName } from '#cli/subject';
 
 export interface PlayFlags {
   readonly policy?: PolicyName;
@@ -19,15 +18,7 @@ export function playCommand(context: CliContext): Command {
   return new Command('play')
     .description('pictures and films of episodes: a PNG strip each, an mp4 where ffmpeg is installed')
     .argument('<what>', 'a run folder, a bundle (.vrn), or a task')
-    .addOption(
-      new Option('--policy <name>', 'who acts (default: policy, or expert for a task)').choices([
-        'policy',
-        'base',
-        'expert',
-        'zero',
-        'random',
-      ]),
-    )
+    .addOption(policyOption())
     .option('--task <file>', 'the task of a bundle that was not trained on a shipped one')
     .option('--episodes <n>', 'how many', wholeNumber, 3)
     .option('--seed <n>', 'seed of the starts (default: evaluation.seed)', wholeNumber)

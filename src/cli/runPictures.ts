@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeNamedPolicy, type PolicyName, type Subject } from '#cli/subject';
+import type { PolicyName } from '#cli/arguments';
+import { makeNamedPolicy, type Subject } from '#cli/subject';
 import { VernierError } from '#core/errors';
 import type { EpisodeId } from '#view/episodes';
 import { type PlayedEpisode, playEpisodes } from '#view/play';

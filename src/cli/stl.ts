@@ -1,7 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { wholeNumber } from '#cli/arguments';
+import { type PolicyName, policyOption, wholeNumber } from '#cli/arguments';
 import type { CliContext } from '#cli/context';
-import type { PolicyName } from '#cli/subject';
 import type { Interpolation } from '#stl/piecewise';
 
 export interface StlCheckFlags {
@@ -95,15 +94,7 @@ export function stlCommand(context: CliContext): Command {
     .showSuggestionAfterError()
     .showHelpAfterError('(add --help for options and examples)')
     .argument('<what>', 'a run folder, a bundle (.vrn), or a task')
-    .addOption(
-      new Option('--policy <name>', 'who acts (default: policy, or expert for a task)').choices([
-        'policy',
-        'base',
-        'expert',
-        'zero',
-        'random',
-      ]),
-    )
+    .addOption(policyOption())
     .option('--task <file>', 'the task of a bundle that was not trained on a shipped one')
     .option('--episode <n>', 'which one', wholeNumber, 0)
     .option('--seed <n>', 'seed of the starts (default: evaluation.seed)', wholeNumber)

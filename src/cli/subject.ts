@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { PolicyName } from '#cli/arguments';
 import { isRunFolder, type RunRecord, readRunRecord, shownPath } from '#cli/runFolder';
 import { VernierError } from '#core/errors';
 import { Expert } from '#env/expert';
@@ -22,9 +23,6 @@ export interface Subject {
   /** The run's folder, where the subject is a run. */
   readonly run: { readonly folder: string; readonly record: RunRecord } | undefined;
 }
-
-export const POLICY_NAMES = ['policy', 'base', 'expert', 'zero', 'random'] as const;
-export type PolicyName = (typeof POLICY_NAMES)[number];
 
 /** Overrides in order, a later one for the same key in the place of an earlier one. */
 export function mergeOverrides(...lists: readonly (readonly string[])[]): string[] {
