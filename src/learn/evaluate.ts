@@ -24,6 +24,9 @@ export interface Evaluation {
   readonly faults: number;
 }
 
+/** Offset of the seed of the evaluations that steer a run: never the episodes that are reported. */
+export const SELECTION_SEED = 500_000;
+
 /** Runs a policy for a fixed set of episodes: the same initial states for every policy under one seed and B.
  * Rows that have done their share stop being stepped. */
 export async function evaluate(

@@ -1,5 +1,4 @@
 import type { PhaseName, TrainEvent } from '#learn/events';
-import type { Trainer } from '#learn/trainer';
 
 const PROGRESS_MS = 1000;
 
@@ -9,9 +8,23 @@ interface Window {
   readonly updates: number;
 }
 
+/** A trainer as its progress is told; updates are the critics' where there are several kinds. */
+export interface ProgressSource {
+  readonly counters:
+    | { readonly environmentSteps: number; readonly criticUpdates: number }
+    | { readonly environmentSteps: number; readonly updates: number };
+  /** Outcome of the last episodes: 1 = success. */
+  readonly recent: readonly number[];
+  takeAverages(): Record<string, number>;
+}
+
+function updatesOf({ counters }: ProgressSource): number {
+  return 'criticUpdates' in counters ? counters.criticUpdates : counters.updates;
+}
+
 /** Rates between progress events. Times are in ms of one clock. */
 export class Progress {
-  readonly #trainer: Pick<Trainer, 'counters' | 'recent' | 'takeAverages'>;
+  readonly #trainer: ProgressSource;
   readonly #total: number;
   #steps: number;
   #updates: number;
@@ -20,16 +33,12 @@ export class Progress {
   #spentMs = 0;
   #last: Window | undefined;
 
-  constructor(
-    trainer: Pick<Trainer, 'counters' | 'recent' | 'takeAverages'>,
-    total: number,
-    now = performance.now(),
-  ) {
+  constructor(trainer: ProgressSource, total: number, now = performance.now()) {
     this.#trainer = trainer;
     this.#total = total;
     this.#since = now;
     this.#steps = trainer.counters.environmentSteps;
-    this.#updates = trainer.counters.criticUpdates;
+    this.#updates = updatesOf(trainer);
   }
 
   due(now: number): boolean {
@@ -59,7 +68,7 @@ export class Progress {
       phase,
       environmentSteps: counters.environmentSteps,
       total: this.#total,
-      updates: counters.criticUpdates,
+      updates: this.#updates,
       stepsPerSecond,
       updatesPerSecond: (window.updates + (before?.updates ?? 0)) / seconds,
       success: recent.length === 0 ? undefined : recent.reduce((a, b) => a + b, 0) / recent.length,
@@ -70,16 +79,17 @@ export class Progress {
 
   /** What happened since the last event; a new window begins. */
   #take(now: number): Window {
-    const { environmentSteps, criticUpdates } = this.#trainer.counters;
+    const { environmentSteps } = this.#trainer.counters;
+    const updates = updatesOf(this.#trainer);
     const window = {
       seconds: (this.#spentMs + now - this.#since) / 1000,
       steps: environmentSteps - this.#steps,
-      updates: criticUpdates - this.#updates,
+      updates: updates - this.#updates,
     };
     this.#since = now;
     this.#spentMs = 0;
     this.#steps = environmentSteps;
-    this.#updates = criticUpdates;
+    this.#updates = updates;
     return window;
   }
 }

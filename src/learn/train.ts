@@ -3,7 +3,7 @@ import type { Replay } from '#data/replay';
 import { loadBase, prepareBase } from '#learn/baseStage';
 import { type LoadedCheckpoint, loadLatestCheckpoint } from '#learn/checkpoint';
 import { collectDemos, labelDemos } from '#learn/collect';
-import { type Evaluation, evaluate, unlessStopped } from '#learn/evaluate';
+import { type Evaluation, evaluate, SELECTION_SEED, unlessStopped } from '#learn/evaluate';
 import { type PhaseName, scoreOf, type TrainEvent } from '#learn/events';
 import type { LearnEnv, Problem } from '#learn/problem';
 import { Progress } from '#learn/progress';
@@ -59,8 +59,6 @@ export async function trainProblem(
 }
 
 const YIELD_MS = 50;
-/** Offset of the seed of the evaluations that steer the run: never the episodes that are reported. */
-const SELECTION_SEED = 500_000;
 
 class TrainingRun {
   readonly #problem: Problem;

@@ -1,5 +1,4 @@
 import type { ContainerData } from '#core/container';
-import { VernierError } from '#core/errors';
 import { makeEnv } from '#env/makeEnv';
 import type { VectorEnv } from '#env/vectorEnv';
 import {
@@ -10,10 +9,12 @@ import {
   StateCollector,
   writeCheckpoint,
 } from '#learn/checkpoint';
-import { type Evaluation, evaluate } from '#learn/evaluate';
+import { type Evaluation, evaluate, SELECTION_SEED, unlessStopped } from '#learn/evaluate';
 import { type PhaseName, type Score, scoreOf, type TrainEvent } from '#learn/events';
+import { Progress } from '#learn/progress';
 import { agreesWith } from '#learn/runConfig';
 import type { RunDirectory } from '#learn/runDirectory';
+import { checkTask } from '#learn/runState';
 import { taskProblem } from '#learn/taskProblem';
 import { saveFormulaBundle } from '#learn/tgpo/formulaBundle';
 import { distanceOf, FormulaLearner } from '#learn/tgpo/formulaLearner';
@@ -39,10 +40,7 @@ export interface FormulaResult extends TrainResult {
 
 /** Settings that may differ between a run and its continuation. */
 const FREE = ['steps', 'threads', 'evaluate_every', 'evaluate_episodes', 'checkpoint_every', 'stop_at'];
-const PROGRESS_MS = 1000;
 const YIELD_MS = 50;
-/** Offset of the seed of the evaluations that steer the run: never the episodes that are reported. */
-const SELECTION_SEED = 500_000;
 
 /** A run folder belongs to one task and one set of settings. Changes nothing.
  * @throws VernierError CHECKPOINT naming the first setting that differs */
@@ -180,10 +178,7 @@ class FormulaRun {
     this.#run.truncateMetrics(checkpoint.meta['metricsBytes'] as number);
     for (const text of checkpoint.skipped)
       this.#tell({ kind: 'note', text: `skipped a checkpoint: ${text}` });
-    if (checkpoint.meta['taskHash'] === this.#task.hash) return;
-    throw new VernierError('CHECKPOINT', `${checkpoint.path}: made for another version of the task`, {
-      hint: 'name another run folder',
-    });
+    checkTask(checkpoint, this.#task.hash);
   }
 
   /** Rounds to the end, or until the run is stopped: then false. */
@@ -193,7 +188,7 @@ class FormulaRun {
     const due = (every: number): number => (Math.floor(counters.environmentSteps / every) + 1) * every;
     let nextEvaluation = due(evaluate_every);
     let nextCheckpoint = due(checkpoint_every);
-    const progress = new FormulaProgress(trainer, this.#settings.steps);
+    const progress = new Progress(trainer, this.#settings.steps);
     this.#phase('online', counters.environmentSteps);
     let yielded = performance.now();
     while (!trainer.finished) {
@@ -205,12 +200,13 @@ class FormulaRun {
         await new Promise((resume) => setImmediate(resume));
         yielded = now;
       }
-      if (progress.due(now)) this.#tell(progress.event(now));
+      if (progress.due(now)) this.#tell(progress.event(now, 'online'));
       const isEvaluated = counters.environmentSteps >= nextEvaluation;
       if (isEvaluated) {
         nextEvaluation = due(evaluate_every);
-        const evaluation = await this.#select(trainer, judge);
         progress.pause(performance.now());
+        const evaluation = await this.#select(trainer, judge);
+        progress.resume(performance.now());
         if (evaluation && stop_at !== undefined && evaluation.rate >= stop_at) {
           this.#tell({ kind: 'note', text: `stopped early: the evaluation reached ${evaluation.rate}` });
           break;
@@ -222,7 +218,7 @@ class FormulaRun {
         if (this.#signal.aborted) return false;
       }
     }
-    this.#tell(progress.event(performance.now()));
+    this.#tell(progress.event(performance.now(), 'online'));
     this.#checkpoint(trainer);
     return true;
   }
@@ -234,7 +230,7 @@ class FormulaRun {
       seed: this.#evaluation.seed + SELECTION_SEED,
       signal: this.#signal,
     };
-    const result = await this.#unlessStopped(judge.evaluate(options, false));
+    const result = await unlessStopped(judge.evaluate(options, false), this.#signal);
     if (!result) return undefined;
     const { environmentSteps } = trainer.counters;
     this.#tell({ kind: 'evaluation', what: 'policy', environmentSteps, score: scoreOf(result) });
@@ -256,16 +252,6 @@ class FormulaRun {
     });
   }
 
-  /** The result, or undefined where the evaluation gave way to an interruption. */
-  async #unlessStopped<T>(pending: Promise<T>): Promise<T | undefined> {
-    try {
-      return await pending;
-    } catch (error) {
-      if (this.#signal.aborted) return undefined;
-      throw error;
-    }
-  }
-
   async #finish(learner: FormulaLearner, trainer: FormulaTrainer, judge: Judge): Promise<FormulaResult> {
     const { environmentSteps } = trainer.counters;
     this.#phase('final evaluation', environmentSteps);
@@ -275,8 +261,8 @@ class FormulaRun {
     const { episodes, seed } = this.#evaluation;
     const options = { episodes, seed, signal: this.#signal };
     const rehearses = this.#settings.algorithm === 'tgpo' && this.#settings.rehearse > 0;
-    const alone = rehearses ? await this.#unlessStopped(judge.evaluate(options, false)) : undefined;
-    const evaluation = await this.#unlessStopped(judge.evaluate(options, true));
+    const alone = rehearses ? await unlessStopped(judge.evaluate(options, false), this.#signal) : undefined;
+    const evaluation = await unlessStopped(judge.evaluate(options, true), this.#signal);
     if (!evaluation) {
       restoreInto(actingBlocks(trainer), last, 'best');
       return this.#interrupted(environmentSteps);
@@ -374,53 +360,6 @@ class Judge {
     } finally {
       policy.close();
     }
-  }
-}
-
-/** Rates between progress events. */
-class FormulaProgress {
-  readonly #trainer: FormulaTrainer;
-  readonly #total: number;
-  #at = performance.now();
-  #steps: number;
-  #updates: number;
-
-  constructor(trainer: FormulaTrainer, total: number) {
-    this.#trainer = trainer;
-    this.#total = total;
-    this.#steps = trainer.counters.environmentSteps;
-    this.#updates = trainer.counters.updates;
-  }
-
-  due(now: number): boolean {
-    return now - this.#at >= PROGRESS_MS;
-  }
-
-  /** Leaves the time of an evaluation out of the rates. */
-  pause(now: number): void {
-    this.#at = now;
-    this.#steps = this.#trainer.counters.environmentSteps;
-    this.#updates = this.#trainer.counters.updates;
-  }
-
-  event(now: number): TrainEvent {
-    const { counters, recent } = this.#trainer;
-    const seconds = Math.max(1e-3, (now - this.#at) / 1000);
-    const stepsPerSecond = (counters.environmentSteps - this.#steps) / seconds;
-    const updatesPerSecond = (counters.updates - this.#updates) / seconds;
-    this.pause(now);
-    return {
-      kind: 'progress',
-      phase: 'online',
-      environmentSteps: counters.environmentSteps,
-      total: this.#total,
-      updates: counters.updates,
-      stepsPerSecond,
-      updatesPerSecond,
-      success: recent.length === 0 ? undefined : recent.reduce((a, b) => a + b, 0) / recent.length,
-      eta: stepsPerSecond > 0 ? (this.#total - counters.environmentSteps) / stepsPerSecond : undefined,
-      losses: this.#trainer.takeAverages(),
-    };
   }
 }
 
