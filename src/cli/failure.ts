@@ -16,6 +16,7 @@ const EXIT_OF = {
   CHECKPOINT: EXIT.input,
   DATA: EXIT.input,
   IO: EXIT.input,
+  TIMEOUT: EXIT.machine,
   USAGE: EXIT.input,
   STATE: EXIT.defect,
 } as const satisfies Record<ErrorCode, number>;

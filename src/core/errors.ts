@@ -12,6 +12,7 @@ export type ErrorCode =
   | 'CHECKPOINT' // a checkpoint or bundle is torn, foreign or does not match
   | 'DATA' // demonstrations or episodes do not fit the task
   | 'IO' // a file could not be read or written
+  | 'TIMEOUT' // another process did not answer in time
   | 'USAGE' // the command line or an option is wrong
   | 'STATE'; // the call is not possible now (closed, busy)
 
