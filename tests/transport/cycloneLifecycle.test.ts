@@ -31,7 +31,7 @@ describe.skipIf(cycloneMissing)(`leaving${cycloneMissing ? ` (${cycloneMissing})
     try {
       const subscriber = transport.subscriber('/left', 'std_msgs/msg/Int64', commandQuality, () => {});
       const peer = startPeer(process.execPath, [...node, way, String(workers)], env);
-      await until('the other', () => subscriber.matched() === workers);
+      await until('the other', () => subscriber.matched() > 0);
       const result = await peer.ended;
       expect(result.errors).toMatch(errors);
       expect(result).toMatchObject({ status, lines: said });
