@@ -193,9 +193,9 @@ function onnxruntime(): Component {
 
 function zeromq(): Component {
   const version = installedVersion('zeromq/package.json');
-  if (version) return { name: 'zeromq', state: 'ok', version, note: 'vernier serve, remote base policies' };
+  if (version) return { name: 'ZeroMQ', state: 'ok', version, note: 'vernier serve, remote base policies' };
   const note = 'needed for vernier serve and remote base policies only';
-  return { name: 'zeromq', state: 'off', version: '', note, fix: 'npm install zeromq' };
+  return { name: 'ZeroMQ', state: 'off', version: '', note, fix: 'npm install zeromq' };
 }
 
 function cuda(): Component {
