@@ -8,6 +8,7 @@ import { addonStatus, packageRoot } from '#native/addon';
 import { physicsBackend } from '#native/backend';
 import { nativeMujocoVersion } from '#native/nativeBatch';
 import { engineAddon, hasNativeEngine } from '#nn/native';
+import { cycloneFix, cycloneStatus } from '#transport/cycloneAddon';
 
 /** One line of `vernier doctor`. */
 export interface Component {
@@ -210,6 +211,15 @@ function cuda(): Component {
   return { name: 'CUDA', state: 'off', version: '', note: 'no NVIDIA GPU seen; training runs on the CPU' };
 }
 
+function cyclone(): Component {
+  const name = 'Cyclone DDS';
+  const status = cycloneStatus();
+  if (status.kind === 'loaded')
+    return { name, state: 'ok', version: status.addon.version, note: 'ROS 2 graphs without ROS' };
+  const note = `no ROS 2 graphs without ROS: ${status.reason}; training needs none`;
+  return { name, state: 'off', version: '', note, fix: cycloneFix };
+}
+
 function ros(): Component {
   const distro = process.env.ROS_DISTRO;
   if (distro)
@@ -228,6 +238,6 @@ function ros(): Component {
 export async function inspectMachine(): Promise<Component[]> {
   return [
     ...[node(), addon(), ...(await physics()), engine(), cpu(), compiler(), cmake(), python()],
-    ...[await egl(), ffmpeg(), onnxruntime(), zeromq(), cuda(), ros()],
+    ...[await egl(), ffmpeg(), onnxruntime(), zeromq(), cuda(), cyclone(), ros()],
   ];
 }
