@@ -45,3 +45,11 @@ function summary(episodes: readonly { readonly added: number; readonly success: 
   const variance = episodes.reduce((sum, episode) => sum + (episode.added - added) ** 2, 0) / n;
   return { added, variance, rate: episodes.filter(({ success }) => success).length / n };
 }
+
+export function describeWarning({ added, success }: HackWarning): string {
+  const percent = (rate: number): string => `${(100 * rate).toFixed(0)} %`;
+  return (
+    `reward alarm: what the aids add rose from ${added[0].toFixed(3)} to ${added[1].toFixed(3)} an episode while success went ` +
+    `from ${percent(success[0])} to ${percent(success[1])}: they may be collected without the task being done; put them behind a gate, under a cap, or use potentials`
+  );
+}

@@ -31,7 +31,7 @@ export class RewardShaper {
     return this.#entries.some(({ entry, method }) => entry.gate !== undefined || method.finish !== undefined);
   }
 
-  /** A new episode of a row. @param values the program's `shaping` outputs at its first sample */
+  /** A new episode of a row. @param values the signals at its first sample */
   begin(row: number, values: Float64Array): void {
     const episode = this.#rows[row]!;
     episode.begin(values);
@@ -39,7 +39,7 @@ export class RewardShaper {
   }
 
   /** What a step adds to the task's reward.
-   * @param values the outputs at the sample after the step, before any reset */
+   * @param values the signals at the sample after the step, before any reset */
   step(row: number, values: Float64Array, reward: number, terminated: boolean): number {
     const episode = this.#rows[row]!;
     const factor = this.#factor(values);
@@ -70,7 +70,7 @@ export class RewardShaper {
         const added = episode.limited(k, entry, own[t]!);
         own[t] = episode.held[k]![t]! + softened(entry, added, this.#factor(episode.samples[t + 1]!));
       }
-      if (entry.gate !== undefined && episode.last[entry.gate] === 0) continue;
+      if (!counts(entry, episode, success)) continue;
       for (let t = 0; t < T; t++) {
         credits[t]! += own[t]!;
         if (!entry.invariant) episode.added += own[t]!;
@@ -88,36 +88,46 @@ export class RewardShaper {
 
   /** JSON of everything that a continuation needs. */
   save(): unknown {
-    return {
+    const saved: SavedShaper = {
       methods: this.#entries.map(({ method }) => method.save?.() ?? null),
       alarm: this.#alarm.save(),
-      rows: this.#rows.map(({ samples, rewards }) => ({
-        samples: samples.map((values) => [...values]),
-        rewards,
-      })),
+      rows: this.#rows.map((episode) => episode.save()),
     };
+    return saved;
   }
 
-  /** Takes over what `save` gave; the running episodes are gone through again. */
+  /** Takes over what `save` gave. The running episodes are gone through again, for what the methods keep of them; what
+   * they added then, by the counts of then, stays as it was. */
   restore(state: unknown): void {
-    const saved = state as {
-      methods: unknown[];
-      alarm: unknown;
-      rows: { samples: number[][]; rewards: number[] }[];
-    };
-    for (const [row, { samples, rewards }] of saved.rows.entries()) {
-      this.begin(row, Float64Array.from(samples[0]!));
-      for (const [t, reward] of rewards.entries())
-        this.step(row, Float64Array.from(samples[t + 1]!), reward, false);
+    const { methods, alarm, rows } = state as SavedShaper;
+    for (const [row, saved] of rows.entries()) {
+      this.begin(row, Float64Array.from(saved.samples[0]!));
+      for (const [t, reward] of saved.rewards.entries())
+        this.step(row, Float64Array.from(saved.samples[t + 1]!), reward, false);
+      this.#rows[row]!.restore(saved);
     }
-    for (const [k, { method }] of this.#entries.entries()) method.restore?.(saved.methods[k]);
-    this.#alarm.restore(saved.alarm);
+    for (const [k, { method }] of this.#entries.entries()) method.restore?.(methods[k]);
+    this.#alarm.restore(alarm);
   }
+}
+
+interface SavedShaper {
+  readonly methods: readonly unknown[];
+  readonly alarm: unknown;
+  readonly rows: readonly SavedEpisode[];
+}
+
+interface SavedEpisode {
+  readonly samples: readonly (readonly number[])[];
+  readonly rewards: readonly number[];
+  readonly held: readonly (readonly number[])[];
+  readonly added: number;
+  readonly totals: readonly number[];
 }
 
 /** What has happened in the running episode of one row. */
 class RunningEpisode {
-  /** `shaping` outputs of samples 0 .. t. */
+  /** Signals of samples 0 .. t. */
   samples: Float64Array[] = [];
   /** The task's own reward of steps 0 .. t - 1. */
   rewards: number[] = [];
@@ -138,6 +148,24 @@ class RunningEpisode {
     this.held = this.held.map(() => []);
     this.added = 0;
     this.#totals.fill(0);
+  }
+
+  save(): SavedEpisode {
+    const { rewards, held, added } = this;
+    return {
+      samples: this.samples.map((values) => [...values]),
+      rewards,
+      held,
+      added,
+      totals: [...this.#totals],
+    };
+  }
+
+  /** What `save` gave of an episode whose samples and rewards are here already. */
+  restore({ held, added, totals }: SavedEpisode): void {
+    this.held = held.map((steps) => [...steps]);
+    this.added = added;
+    this.#totals.set(totals);
   }
 
   get last(): Float64Array {
@@ -173,6 +201,13 @@ class RunningEpisode {
       trace.set(values.subarray(offset, offset + length), t * length);
     return trace;
   }
+}
+
+/** @source Sun et al. 2025 (gated reward accumulation, G-RA): lower rewards count only when the outcome passes; differs: any
+ * condition at the end of the episode can be the outcome */
+function counts({ gate }: RewardEntry, episode: RunningEpisode, success: boolean): boolean {
+  if (gate === undefined) return true;
+  return gate === 'success' ? success : episode.last[gate] !== 0;
 }
 
 function part(values: Float64Array, { offset, length }: RewardEntry): Float64Array {

@@ -2,22 +2,20 @@
 
 export interface ResolvedReward {
   readonly entries: readonly RewardEntry[];
-  /** Soft penalties: their places among the program's `shaping` outputs. */
+  /** Soft penalties: their places among the signals. */
   readonly factors: readonly number[];
-  /** K, outputs of the program's group `shaping`. */
-  readonly length: number;
 }
 
 export interface RewardEntry {
   readonly name: string;
   readonly weight: number;
-  /** Where its values stand among the `shaping` outputs. */
+  /** Where its values stand among the signals of an environment. */
   readonly offset: number;
   readonly length: number;
   /** Most that it adds up to in an episode, either way; of a potential, its largest value. */
   readonly cap: number | undefined;
-  /** Place of the condition that decides whether the entry counts in an episode. */
-  readonly gate: number | undefined;
+  /** What decides whether the entry counts in an episode: its success, or a condition among the signals. */
+  readonly gate: number | 'success' | undefined;
   /** Whether the best policy is the same whatever its values are. */
   readonly invariant: boolean;
   readonly method: MethodSpec;

@@ -33,10 +33,10 @@ const cell = z
   .meta({ description: 'Size of the cells the value is sorted into, in its unit.' });
 
 const term = z.strictObject({
+  name: common.name,
   term: expression.meta({
     description: 'Reward of each step; the sum of all terms is in the place of 1 on success.',
   }),
-  name: common.name,
   weight: common.weight,
 });
 

@@ -24,7 +24,7 @@ export function scoreReward(method: MethodSpec, rest: Partial<RewardEntry> = {})
     method,
     ...rest,
   };
-  return { entries: [entry], factors: [], length: 2 };
+  return { entries: [entry], factors: [] };
 }
 
 export interface Learned {
