@@ -42,6 +42,12 @@ struct Buffers {
   std::span<std::uint8_t> violated;      // [B, guards]
 };
 
+// Where everything is by a robot's sensors, in MuJoCo's arrays. Bodies whose place is no state (fixed ones) count where
+// the task randomises it.
+struct SensedScene {
+  std::span<const double> qpos, qvel, mocap_pos, mocap_quat, body_pos, body_quat;
+};
+
 struct Fault {
   std::size_t environment;
   std::uint32_t episode, step;
@@ -68,6 +74,16 @@ class Batch {
   std::size_t stateSize() const;
   void getState(std::span<std::uint8_t> out) const;
   void setState(std::span<const std::uint8_t> in);
+
+  // A batch of one as a robot's twin: command() and then sense() are a step() whose physics is the robot's. All that
+  // the program reads is brought up to date but contacts, contact and actuator forces and the sensors of accelerations.
+  // `begins`: an episode starts here; an ended one takes no more. Error NUMERIC where something is not finite.
+  void sense(const SensedScene& scene, bool begins);
+  // From the action to what it asks of the arm's joints at the end of the control step, and of the gripper's control.
+  void command(std::span<double> out);
+  // Position and quaternion of a body (0), site (1) or geom (2) with the joints at `qpos`.
+  void frameAt(std::span<const double> qpos, int kind, int id, std::span<double, 7> out);
+  std::size_t commandLength() const { return controller_.commandLength(); }
 
   // The full MuJoCo state of one environment into `data`, and its parameters into `model`, a copy of model().
   void readEnvironment(std::size_t environment, mjModel& model, mjData& data) const;
@@ -105,6 +121,9 @@ class Batch {
   void keepLast(std::size_t i);
   std::span<const float> delayed(std::size_t i, std::span<const float> action);
   EpisodeKey keyOf(std::size_t i, std::uint32_t episode) const;
+  void requireTwin() const;
+  void beginTwin(Worker& worker);
+  void loadTwin();
 
   std::array<std::uint64_t, 6> stateHeader() const;
   template <class Visit>
@@ -135,6 +154,7 @@ class Batch {
   std::vector<std::int32_t> latency_;
   std::vector<std::uint32_t> episodes_, steps_, held_;
   std::vector<std::uint8_t> finished_;
+  std::vector<float> effective_;  // [A] of a twin: the action in effect
 };
 
 }  // namespace vernier::physics

@@ -32,6 +32,13 @@ export interface EnvScene {
   readonly bodyQuat: Float64Array;
 }
 
+/** Where everything is by a robot's sensors; what no sensor tells is as readCopy() had it.
+ * @shape as EnvScene; of bodyPos and bodyQuat those count that the task randomises */
+export type SensedScene = Omit<EnvScene, 'time'>;
+
+/** Kinds of frames that frameAt() knows. */
+export const twinFrame = { body: 0, site: 1, geom: 2 } as const;
+
 /** The buffers of a batch of B environments; a call writes them in place and nothing is allocated per step.
  * @shape action [B,A] f32 in [-1,1]; observation, finalObservation [B,O] f32; reward [B] f32; terminated, truncated,
  * success, active [B] u8; episode, steps [B] u32; signals, finalSignals, expert [B,.], robustness [B,2], finalRobustness [B], predicates,
@@ -98,5 +105,21 @@ export interface PhysicsBatch extends BatchBuffers {
 
   /** Where everything is in one environment, for viewers and tests. */
   readCopy(environment: number): EnvScene;
+
+  /** Length of what command() writes: the arm's joints, then the gripper's control where there is one. */
+  readonly commandLength: number;
+  /** A batch of one as a robot's twin: command() and then sense() are a step() whose physics is the robot's. What sense()
+   * brings up to date is all that the task reads, but for contacts, contact and actuator forces and the sensors of
+   * accelerations. It observes, judges, and counts the step; an episode that has ended takes no more.
+   * @param begins an episode starts here, with the arm's position as its command
+   * @throws NUMERIC when something is not finite; STATE when the episode is over; USAGE for more environments than one,
+   * or an analytic model */
+  sense(scene: SensedScene, begins: boolean): void;
+  /** From `action` to where the arm's joints shall be at the end of the control step (speeds or torques in those modes),
+   * and the gripper's control. @shape outCommand [commandLength] @throws NUMERIC, STATE, USAGE */
+  command(outCommand: Float64Array): void;
+  /** Position and quaternion (w first) of a frame with the joints at `qpos`, the rest as last sensed.
+   * @param kind of twinFrame @shape qpos [Q], outPose [7] @throws USAGE */
+  frameAt(qpos: Float64Array, kind: number, id: number, outPose: Float64Array): void;
   close(): void;
 }

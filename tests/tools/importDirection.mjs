@@ -31,7 +31,8 @@ const LOADED_ONCE = new Map([
     name,
     new RegExp(`(['"\`])${name}\\1`),
   ]),
-  ['a .node file', /\.node['"`]/],
+  ['vernier_dds.node', /vernier_dds\.node['"`]/],
+  ['a .node file', /(?<!vernier_dds)\.node['"`]/],
 ]);
 
 /** folder under native -> the folders whose headers it may include. */
@@ -43,6 +44,7 @@ const NATIVE_MAY_INCLUDE = {
   replay: ['core'],
   physics: ['expr', 'stl', 'core'],
   render: ['physics', 'core'],
+  transport: ['core'],
   binding: ['*'],
 };
 

@@ -1,13 +1,14 @@
 import { VernierError } from '#core/errors';
 import { PhiloxStream } from '#core/philox';
 import { allocateBuffers, BufferedBatch } from '#native/buffers';
-import type { EnvFault, EnvScene, PhysicsBatch, ResetOptions } from '#native/physicsBatch';
+import type { EnvFault, EnvScene, PhysicsBatch, ResetOptions, SensedScene } from '#native/physicsBatch';
 import type { PhysicsSpec, Slot } from '#native/physicsSpec';
 import { BatchState, type StatePart } from '#native/wasm/batchState';
 import { Controller } from '#native/wasm/control';
 import { Dynamics } from '#native/wasm/dynamics';
 import type { Judgement, ProgramEvaluator, TaskMonitorTwin } from '#native/wasm/evaluators';
 import { loadMujoco } from '#native/wasm/module';
+import { multiplyQuat } from '#native/wasm/quaternion';
 import { LATENCY_STREAM, NOISE_STREAM, Randomizer } from '#native/wasm/randomize';
 import { Simulation } from '#native/wasm/simulation';
 
@@ -43,6 +44,8 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
   readonly #period: number;
   readonly #slots: number;
   readonly #state: BatchState;
+  /** Of a twin: the action in effect; undefined before its first episode. */
+  #effective: Float32Array | undefined;
 
   #faults: EnvFault[] = [];
   #busy = false;
@@ -80,6 +83,10 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
 
   get faults(): readonly EnvFault[] {
     return this.#faults;
+  }
+
+  get commandLength(): number {
+    return this.#controller.commandLength;
   }
 
   reset(options: ResetOptions = {}): void {
@@ -133,6 +140,87 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
       bodyPos: sim.body_pos.slice(),
       bodyQuat: sim.body_quat.slice(),
     };
+  }
+
+  sense(scene: SensedScene, begins: boolean): void {
+    this.#requireTwin();
+    const sim = this.#sim;
+    const targets = sceneArrays(sim);
+    for (const name of sceneNames) requireNumbers(name, scene[name], targets[name].length);
+    if (!begins && this.#state.finished[0] === 1)
+      throw new VernierError('STATE', 'the episode is over: begin another one');
+    this.#faults = NO_FAULTS as EnvFault[];
+    this.#state.load(0);
+    for (const name of sceneNames) targets[name].set(scene[name]);
+    if (begins) this.#beginTwin();
+    this.#state.steps[0] = begins ? 0 : this.#state.steps[0]! + 1;
+    this.steps[0] = this.#state.steps[0]!;
+    let cause: string | undefined;
+    const failure = sim.attempt(() => {
+      this.#refresh();
+      cause = this.#observe(0, this.#effective!);
+    });
+    const problem = failure ?? cause;
+    if (problem !== undefined) throw new VernierError('NUMERIC', problem);
+    if (this.#randomizer.nominal.length > 0) this.#randomizer.store(this.#state.parametersOf(0));
+    this.#state.save(0);
+    if (!begins) {
+      this.#finish(0);
+      return;
+    }
+    this.#monitor?.enter(0);
+    this.#idle(0);
+  }
+
+  /** An episode starts where the arm is: what #startEpisode does but for placing things. */
+  #beginTwin(): void {
+    this.#controller.hold(this.#state.command(0));
+    this.#effective = new Float32Array(this.A);
+    this.#controller.neutralAction(this.#effective);
+    this.#state.held[0] = 0;
+    this.#state.finished[0] = 0;
+    this.#monitor?.begin(0);
+  }
+
+  command(outCommand: Float64Array): void {
+    this.#requireTwin();
+    requireNumbers('out', outCommand, this.commandLength);
+    if (!this.#effective) throw new VernierError('STATE', 'sense() the beginning of an episode first');
+    if (!this.action.every(Number.isFinite)) throw new VernierError('NUMERIC', 'the action is not finite');
+    for (let k = 0; k < this.A; k++) this.#effective[k] = Math.max(-1, Math.min(1, this.action[k]!));
+    this.#state.load(0);
+    this.#controller.begin(this.#effective, this.#state.command(0));
+    this.#controller.apply(this.#spec.substeps - 1);
+    outCommand.set(this.#state.command(0));
+  }
+
+  frameAt(qpos: Float64Array, kind: number, id: number, outPose: Float64Array): void {
+    this.#requireTwin();
+    const sim = this.#sim;
+    requireNumbers('qpos', qpos, sim.nq);
+    if (outPose.length !== 7) throw new VernierError('SHAPE', 'out: expected 7 numbers');
+    const count = [sim.nbody, sim.nsite, sim.ngeom][kind] ?? 0;
+    if (!(id >= 0 && id < count)) throw new VernierError('USAGE', 'there is no such frame');
+    this.#state.load(0);
+    sim.qpos.set(qpos);
+    const failure = sim.attempt(() => sim.mujoco.mj_kinematics(sim.model, sim.data));
+    if (failure !== undefined) throw new VernierError('PHYSICS', failure);
+    const positions = [sim.xpos, sim.site_xpos, sim.geom_xpos][kind]!;
+    outPose.set(positions.subarray(3 * id, 3 * id + 3));
+    const body = kind === 0 ? id : (kind === 1 ? sim.site_bodyid : sim.geom_bodyid)[id]!;
+    const rotation = sim.xquat.slice(4 * body, 4 * body + 4);
+    if (kind !== 0) {
+      const own = (kind === 1 ? sim.site_quat : sim.geom_quat).subarray(4 * id, 4 * id + 4);
+      multiplyQuat(rotation, rotation.slice(), own);
+    }
+    outPose.set(rotation, 3);
+  }
+
+  #requireTwin(): void {
+    this.#requireReady();
+    if (this.B !== 1 || this.#dynamics) {
+      throw new VernierError('USAGE', "only a batch of one environment in MuJoCo can be a robot's twin");
+    }
   }
 
   close(): void {
@@ -461,6 +549,25 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
       this.violated,
     ];
   }
+}
+
+const sceneNames = ['qpos', 'qvel', 'mocapPos', 'mocapQuat', 'bodyPos', 'bodyQuat'] as const;
+
+function sceneArrays(sim: Simulation): Record<(typeof sceneNames)[number], Float64Array> {
+  return {
+    qpos: sim.qpos,
+    qvel: sim.qvel,
+    mocapPos: sim.mocap_pos,
+    mocapQuat: sim.mocap_quat,
+    bodyPos: sim.body_pos,
+    bodyQuat: sim.body_quat,
+  };
+}
+
+function requireNumbers(name: string, values: Float64Array, length: number): void {
+  if (values.length !== length)
+    throw new VernierError('SHAPE', `${name}: expected ${length} numbers, got ${values.length}`);
+  if (!values.every(Number.isFinite)) throw new VernierError('NUMERIC', `${name} is not finite`);
 }
 
 function busy(): VernierError {
