@@ -71,6 +71,7 @@ Batch::Batch(const BatchSpec& spec, ModelPtr model, const Buffers& buffers)
   requireSize(buffers_.episode, B_, "episode");
   requireSize(buffers_.steps, B_, "steps");
   requireSize(buffers_.signals, B_ * p.signals.length, "signals");
+  requireSize(buffers_.final_signals, B_ * p.signals.length, "finalSignals");
   requireSize(buffers_.expert, B_ * p.expert.length, "expert");
   const bool judged = monitor_ && monitor_->hasSpecification();
   requireSize(buffers_.robustness, judged ? 2 * B_ : 0, "robustness");

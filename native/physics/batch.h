@@ -33,6 +33,7 @@ struct Buffers {
   std::span<std::uint32_t> episode;      // [B]
   std::span<std::uint32_t> steps;        // [B]
   std::span<double> signals;             // [B, signals]
+  std::span<double> final_signals;       // [B, signals]
   std::span<double> expert;              // [B, expert]
   std::span<double> robustness;          // [B, 2]; empty without a specification, as the next one
   std::span<double> final_robustness;    // [B]

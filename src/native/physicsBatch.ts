@@ -64,7 +64,7 @@ export const twinFrame = { body: 0, site: 1, geom: 2 } as const;
 
 /** The buffers of a batch of B environments; a call writes them in place and nothing is allocated per step.
  * @shape action [B,A] f32 in [-1,1]; observation, finalObservation [B,O] f32; reward [B] f32; terminated, truncated,
- * success, active [B] u8; episode, steps [B] u32; signals, expert [B,.], robustness [B,2], finalRobustness [B], predicates,
+ * success, active [B] u8; episode, steps [B] u32; signals, finalSignals, expert [B,.], robustness [B,2], finalRobustness [B], predicates,
  * finalPredicates [B,P] f64; violated [B,guards] u8 */
 export interface BatchBuffers {
   readonly action: Float32Array;
@@ -87,6 +87,8 @@ export interface BatchBuffers {
   readonly steps: Uint32Array;
   /** Values behind `observation`, never those of the ended episode. */
   readonly signals: Float64Array;
+  /** The same behind `finalObservation`. */
+  readonly finalSignals: Float64Array;
   readonly expert: Float64Array;
   /** Robust interval of the running episode's specification, lower and upper; empty for tasks without, as the next. */
   readonly robustness: Float64Array;

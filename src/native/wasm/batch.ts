@@ -505,6 +505,8 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
   #keepLast(i: number): void {
     const { O } = this;
     this.finalObservation.set(this.observation.subarray(i * O, (i + 1) * O), i * O);
+    const S = this.signalsLength;
+    this.finalSignals.set(this.signals.subarray(i * S, (i + 1) * S), i * S);
     const P = this.predicates.length / this.B;
     this.finalPredicates.set(this.predicates.subarray(i * P, (i + 1) * P), i * P);
   }
@@ -592,6 +594,7 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
       this.episode,
       this.steps,
       this.signals,
+      this.finalSignals,
       this.expert,
       this.#monitor?.words ?? new Float64Array(),
       this.robustness,
