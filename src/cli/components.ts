@@ -192,6 +192,13 @@ function onnxruntime(): Component {
   return { name: 'onnxruntime', state: 'off', version: '', note: 'needed for ONNX base policies only', fix };
 }
 
+function zeromq(): Component {
+  const version = installedVersion('zeromq/package.json');
+  if (version) return { name: 'ZeroMQ', state: 'ok', version, note: 'vernier serve, remote base policies' };
+  const note = 'needed for vernier serve and remote base policies only';
+  return { name: 'ZeroMQ', state: 'off', version: '', note, fix: 'npm install zeromq' };
+}
+
 function cuda(): Component {
   const gpu = versionLine('nvidia-smi', ['--query-gpu=name,driver_version', '--format=csv,noheader']);
   if (gpu)
@@ -231,6 +238,6 @@ function ros(): Component {
 export async function inspectMachine(): Promise<Component[]> {
   return [
     ...[node(), addon(), ...(await physics()), engine(), cpu(), compiler(), cmake(), python()],
-    ...[await egl(), ffmpeg(), onnxruntime(), cuda(), cyclone(), ros()],
+    ...[await egl(), ffmpeg(), onnxruntime(), zeromq(), cuda(), cyclone(), ros()],
   ];
 }

@@ -19,6 +19,8 @@ export interface BasePolicy extends Policy {
   readonly kind: 'chunk' | 'onnx' | 'zero' | 'random';
   /** H, the number of actions decided at once. */
   readonly chunk: number;
+  /** How many of them are executed before the next chunk is decided; all when left out. */
+  readonly execute?: number;
   /** [B] how far into its chunk the last action of each row was: k/H for the k-th. */
   readonly phase: Float32Array;
   /** Per-row state a checkpoint must keep, by name: live arrays, to be read and to be written in place. */

@@ -15,7 +15,8 @@ import { parseFile } from '#spec/mistakes';
 import { composeModel } from '#spec/model';
 import { type ResolvedMonitors, resolveMonitors } from '#spec/monitor';
 import { resolveRandomize } from '#spec/randomize';
-import type { ResolvedControl, ResolvedExpert, ResolvedRobot, ResolvedTask } from '#spec/resolved';
+import type { ResolvedControl, ResolvedRobot, ResolvedTask } from '#spec/resolved';
+import { resolveReward, termsOf } from '#spec/reward';
 import { readRobot, resolveRobot, robotNames, shortPath } from '#spec/robot';
 import { type TaskSpec, taskSchema } from '#spec/taskSchema';
 
@@ -46,7 +47,7 @@ export async function loadTask(
   const entries = actionNames(control, robot);
   const randomize = resolveRandomize(spec, config, robot, names);
   const compiler = new ExpressionCompiler(names, robotNames(robot, entries.length));
-  const { program, expert, monitors } = compileTask(spec, config, compiler, control, robot);
+  const { program, expert, reward, monitors } = compileTask(spec, config, compiler, control, robot);
   if (control.dynamics) requireAnalytic(program, randomize, config);
   return {
     name: spec.name,
@@ -66,6 +67,7 @@ export async function loadTask(
     actionNames: entries,
     program,
     expert,
+    reward,
     monitors,
   };
 }
@@ -138,7 +140,7 @@ function compileTask(
   compiler: ExpressionCompiler,
   control: ResolvedControl,
   robot: ResolvedRobot,
-): { program: Program; expert: ResolvedExpert | undefined; monitors: ResolvedMonitors | undefined } {
+): Pick<ResolvedTask, 'program' | 'expert' | 'reward' | 'monitors'> {
   for (const name of Object.keys(spec.signals)) {
     const path = ['signals', name];
     if (name === 'success' || name === 'failure') {
@@ -152,13 +154,13 @@ function compileTask(
   if (failure) compiler.defineSignal('failure', failure);
   compiler.outputSignals();
   outputObservation(spec, config, compiler);
-  outputReward(spec, config, compiler);
+  const reward = resolveReward(spec, config, compiler);
   if (success) compiler.output('success', 'success', compiler.condition(success), success);
   if (failure) compiler.output('failure', 'failure', compiler.condition(failure), failure);
   const expert = resolveExpert(spec, config, compiler, control, robot);
   const monitors = resolveMonitors(spec, config, compiler, control);
   const program = compiler.finish();
-  return { program: withMonitor(program, monitors), expert, monitors };
+  return { program: withMonitor(program, monitors), expert, reward, monitors };
 }
 
 /** What the monitor puts behind the observation, by name. */
@@ -178,14 +180,6 @@ function outputObservation(spec: TaskSpec, config: ConfigFile, compiler: Express
     const value = compiler.value(source);
     const scaled = named ? compiler.scaled(value, entry.scale ?? 1) : value;
     compiler.output('observation', named ? entry.name : source.text.trim(), scaled, source);
-  }
-}
-
-function outputReward(spec: TaskSpec, config: ConfigFile, compiler: ExpressionCompiler): void {
-  if (spec.reward === 'sparse') return;
-  for (const [i, { name, weight }] of spec.reward.entries()) {
-    const source = config.expression(['reward', i, 'term']);
-    compiler.output('reward', name ?? source.text.trim(), compiler.term(source, weight), source);
   }
 }
 
@@ -211,7 +205,17 @@ function hashTask(
   const formulas = spec.spec === undefined && guard.length === 0 ? {} : { spec: spec.spec, guard };
   const { arm, gripper, end_effector, base, limits } = robot.spec;
   const content = {
-    task: { horizon, randomize, signals, observation, success, success_hold, failure, reward, ...formulas },
+    task: {
+      horizon,
+      randomize,
+      signals,
+      observation,
+      success,
+      success_hold,
+      failure,
+      reward: termsOf(reward),
+      ...formulas,
+    },
     robot: { arm, gripper, end_effector, base, limits, dynamics },
     control,
     model: model.hash,
