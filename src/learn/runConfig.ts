@@ -22,7 +22,11 @@ export function runConfig(task: ResolvedTask): RunConfig {
     file === undefined ? {} : { file: resolve(dirname(task.file), file) };
   return {
     demos: { ...demos, ...beside(demos.file) },
-    base: { ...base, ...beside(base.file) },
+    base: {
+      ...base,
+      ...beside(base.file),
+      ...(base.server_key === undefined ? {} : { server_key: resolve(dirname(task.file), base.server_key) }),
+    },
     residual,
     evaluation,
   };
@@ -39,6 +43,9 @@ const FREE = [
   'stop_at',
 ];
 
+/** The same of the base: where a remote one is found. */
+const FREE_OF_BASE = ['endpoint', 'timeout_ms', 'reconnect_ms', 'server_key', 'encoding'];
+
 /** Writes the settings into a run folder that is new or was started with the same ones.
  * @throws VernierError CHECKPOINT as `checkFolder` */
 export function claimFolder(run: RunDirectory, taskHash: string, config: RunConfig): void {
@@ -50,9 +57,16 @@ export function claimFolder(run: RunDirectory, taskHash: string, config: RunConf
 /** A run folder belongs to one task and one set of settings. Changes nothing.
  * @throws VernierError CHECKPOINT naming the first setting that differs */
 export function checkFolder(run: RunDirectory, taskHash: string, config: RunConfig): void {
-  const { residual, ...rest } = config;
-  const fixed = Object.fromEntries(Object.entries(residual).filter(([key]) => !FREE.includes(key)));
-  agreesWith(run, { task: taskHash, ...rest, evaluation: undefined, residual: fixed });
+  const { residual, base, ...rest } = config;
+  const fixed = (settings: object, free: readonly string[]) =>
+    Object.fromEntries(Object.entries(settings).filter(([key]) => !free.includes(key)));
+  agreesWith(run, {
+    task: taskHash,
+    ...rest,
+    base: fixed(base, FREE_OF_BASE),
+    evaluation: undefined,
+    residual: fixed(residual, FREE),
+  });
 }
 
 /** That the run folder is new, or that its config.json says the same as `wanted` wherever that is not undefined.
