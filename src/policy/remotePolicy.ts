@@ -57,8 +57,8 @@ export class RemotePolicy implements BasePolicy {
     const rows = new Float32Array(due.length * O);
     for (const [k, row] of due.entries()) rows.set(observation.subarray(row * O, (row + 1) * O), k * O);
     const answer = await this.#connection.call('get_action', requestData(this.#model, rows, O));
-    this.#requireSamePolicy(answer);
     const chunks = readChunks(this.#model, answer, due.length, A);
+    this.#requireSamePolicy(answer);
     if (chunks.chunk !== chunk)
       throw new VernierError(
         'DATA',
