@@ -35,6 +35,7 @@ void Batch::visitState(const Visit& visit) {
   bytes(buffers_.episode);
   bytes(buffers_.steps);
   bytes(buffers_.signals);
+  bytes(buffers_.final_signals);
   bytes(buffers_.expert);
   if (!monitor_) return;
   bytes(monitor_->words());

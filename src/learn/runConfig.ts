@@ -4,6 +4,7 @@ import type { RunDirectory } from '#learn/runDirectory';
 import type { Backend } from '#nn/compile';
 import type { BaseSpec, DemosSpec, EvaluationSpec, ResidualSpec } from '#spec/learningSchema';
 import type { ResolvedTask } from '#spec/resolved';
+import type { ResolvedReward } from '#spec/resolvedReward';
 
 /** What a run is made with. */
 export interface RunConfig {
@@ -11,6 +12,8 @@ export interface RunConfig {
   readonly base: BaseSpec;
   readonly residual: ResidualSpec;
   readonly evaluation: EvaluationSpec;
+  /** Aids on the way to the task's reward. */
+  readonly reward?: ResolvedReward | undefined;
   /** Training engine; native where it is built, when left out. */
   readonly backend?: Backend;
 }
@@ -29,6 +32,7 @@ export function runConfig(task: ResolvedTask): RunConfig {
     },
     residual,
     evaluation,
+    reward: task.reward,
   };
 }
 
@@ -50,14 +54,14 @@ const FREE_OF_BASE = ['endpoint', 'timeout_ms', 'reconnect_ms', 'server_key', 'e
  * @throws VernierError CHECKPOINT as `checkFolder` */
 export function claimFolder(run: RunDirectory, taskHash: string, config: RunConfig): void {
   checkFolder(run, taskHash, config);
-  const { residual, ...rest } = config;
-  run.writeJson('config.json', { task: taskHash, ...rest, residual });
+  const { residual, reward = 'none', ...rest } = config;
+  run.writeJson('config.json', { task: taskHash, ...rest, residual, reward });
 }
 
 /** A run folder belongs to one task and one set of settings. Changes nothing.
  * @throws VernierError CHECKPOINT naming the first setting that differs */
 export function checkFolder(run: RunDirectory, taskHash: string, config: RunConfig): void {
-  const { residual, base, ...rest } = config;
+  const { residual, base, reward = 'none', ...rest } = config;
   const fixed = (settings: object, free: readonly string[]) =>
     Object.fromEntries(Object.entries(settings).filter(([key]) => !free.includes(key)));
   agreesWith(run, {
@@ -66,6 +70,7 @@ export function checkFolder(run: RunDirectory, taskHash: string, config: RunConf
     base: fixed(base, FREE_OF_BASE),
     evaluation: undefined,
     residual: fixed(residual, FREE),
+    reward,
   });
 }
 

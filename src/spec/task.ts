@@ -15,7 +15,8 @@ import { parseFile } from '#spec/mistakes';
 import { composeModel } from '#spec/model';
 import { type ResolvedMonitors, resolveMonitors } from '#spec/monitor';
 import { resolveRandomize } from '#spec/randomize';
-import type { ResolvedControl, ResolvedExpert, ResolvedRobot, ResolvedTask } from '#spec/resolved';
+import type { ResolvedControl, ResolvedRobot, ResolvedTask } from '#spec/resolved';
+import { resolveReward, termsOf } from '#spec/reward';
 import { readRobot, resolveRobot, robotNames, shortPath } from '#spec/robot';
 import { type TaskSpec, taskSchema } from '#spec/taskSchema';
 
@@ -46,7 +47,7 @@ export async function loadTask(
   const entries = actionNames(control, robot);
   const randomize = resolveRandomize(spec, config, robot, names);
   const compiler = new ExpressionCompiler(names, robotNames(robot, entries.length));
-  const { program, expert, monitors } = compileTask(spec, config, compiler, control, robot);
+  const { program, expert, reward, monitors } = compileTask(spec, config, compiler, control, robot);
   if (control.dynamics) requireAnalytic(program, randomize, config);
   return {
     name: spec.name,
@@ -66,6 +67,7 @@ export async function loadTask(
     actionNames: entries,
     program,
     expert,
+    reward,
     monitors,
   };
 }
@@ -148,7 +150,7 @@ function compileTask(
   compiler: ExpressionCompiler,
   control: ResolvedControl,
   robot: ResolvedRobot,
-): { program: Program; expert: ResolvedExpert | undefined; monitors: ResolvedMonitors | undefined } {
+): Pick<ResolvedTask, 'program' | 'expert' | 'reward' | 'monitors'> {
   for (const name of Object.keys(spec.signals)) {
     const path = ['signals', name];
     if (name === 'success' || name === 'failure') {
@@ -162,7 +164,7 @@ function compileTask(
   if (failure) compiler.defineSignal('failure', failure);
   compiler.outputSignals();
   outputObservation(spec, config, compiler);
-  outputReward(spec, config, compiler);
+  const reward = resolveReward(spec, config, compiler);
   if (success) compiler.output('success', 'success', compiler.condition(success), success);
   if (failure) compiler.output('failure', 'failure', compiler.condition(failure), failure);
   const expert = resolveExpert(spec, config, compiler, control, robot);
@@ -170,7 +172,7 @@ function compileTask(
   const program = compiler.finish();
   const whole = withMonitor(program, monitors);
   requireObserved(spec, config, whole);
-  return { program: whole, expert, monitors };
+  return { program: whole, expert, reward, monitors };
 }
 
 /** What a remote base is sent has to be observed. */
@@ -206,14 +208,6 @@ function outputObservation(spec: TaskSpec, config: ConfigFile, compiler: Express
   }
 }
 
-function outputReward(spec: TaskSpec, config: ConfigFile, compiler: ExpressionCompiler): void {
-  if (spec.reward === 'sparse') return;
-  for (const [i, { name, weight }] of spec.reward.entries()) {
-    const source = config.expression(['reward', i, 'term']);
-    compiler.output('reward', name ?? source.text.trim(), compiler.term(source, weight), source);
-  }
-}
-
 /** Over what is simulated and how it is judged; how it is learned, described and demonstrated is not part of it. */
 function hashTask(
   spec: TaskSpec,
@@ -236,7 +230,17 @@ function hashTask(
   const formulas = spec.spec === undefined && guard.length === 0 ? {} : { spec: spec.spec, guard };
   const { arm, gripper, end_effector, base, limits } = robot.spec;
   const content = {
-    task: { horizon, randomize, signals, observation, success, success_hold, failure, reward, ...formulas },
+    task: {
+      horizon,
+      randomize,
+      signals,
+      observation,
+      success,
+      success_hold,
+      failure,
+      reward: termsOf(reward),
+      ...formulas,
+    },
     robot: { arm, gripper, end_effector, base, limits, dynamics },
     control,
     model: model.hash,

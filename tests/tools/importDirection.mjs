@@ -17,7 +17,7 @@ const MAY_IMPORT = {
   policy: ['nn', 'transport', 'native', 'spec', 'core'],
   data: ['transport', 'spec', 'core'],
   transport: ['core'],
-  reward: ['env', 'nn', 'stl', 'expr', 'data', 'core'],
+  reward: ['env', 'nn', 'stl', 'spec', 'expr', 'data', 'core'],
   learn: ['nn', 'policy', 'data', 'env', 'reward', 'transport', 'stl', 'spec', 'core'],
   view: ['policy', 'data', 'env', 'stl', 'spec', 'transport', 'native', 'core'],
   deploy: ['policy', 'data', 'env', 'stl', 'spec', 'transport', 'native', 'core'],
