@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { decodeContainer } from '#core/container';
+import { loadLatestCheckpoint } from '#learn/checkpoint';
 import { addonStatus } from '#native/addon';
 import { loadBundle, makeBase } from '#policy/bundle';
 import { startVernier, vernier } from '../cli/cli.js';
@@ -85,22 +85,10 @@ function train(name: string, endpoint: string, more: readonly string[] = []) {
 
 /** Everything that was learned and where the environments stand, array by array. */
 function finalState(run: string): Map<string, unknown> {
-  const file = readdirSync(run)
-    .filter((name) => name.startsWith('checkpoint-'))
-    .sort()
-    .pop()!;
-  const { arrays } = decodeContainer(readFileSync(join(run, file)), {
-    kind: 'checkpoint',
-    version: 1,
-    code: 'CHECKPOINT',
-    label: file,
-  });
-  return new Map(
-    [...arrays].map(([name, { data }]) => [
-      name,
-      Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64'),
-    ]),
-  );
+  const { arrays } = loadLatestCheckpoint(run)!;
+  const text = (data: ArrayBufferView): string =>
+    Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64');
+  return new Map([...arrays].map(([name, data]) => [name, text(data)]));
 }
 
 const sameAsLocal = (run: string): void => {
