@@ -14,7 +14,7 @@ const MAY_IMPORT = {
   spec: ['expr', 'stl', 'native', 'core'],
   nn: ['native', 'core'],
   env: ['spec', 'expr', 'stl', 'native', 'core'],
-  policy: ['nn', 'native', 'spec', 'core'],
+  policy: ['nn', 'transport', 'native', 'spec', 'core'],
   data: ['transport', 'spec', 'core'],
   transport: ['core'],
   reward: ['env', 'nn', 'stl', 'spec', 'expr', 'data', 'core'],
