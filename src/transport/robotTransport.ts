@@ -48,6 +48,8 @@ export interface TransportCapabilities {
   readonly workerThreads: boolean;
   /** `sentAt` and `receivedAt` are those of the wire; else both are the time at which the thread took the message. */
   readonly arrivalTimes: boolean;
+  /** Whether `misfit()` tells anything. */
+  readonly misfits: boolean;
 }
 
 export interface Quality {
@@ -85,11 +87,15 @@ export interface Publisher extends Endpoint {
   write(message: Uint8Array): void;
   /** Subscribers that match now. */
   matched(): number;
+  /** Why a subscriber of the topic does not match: the policy that differs, `reliability`; undefined where all fit. */
+  misfit(): string | undefined;
 }
 
 export interface Subscriber extends Endpoint {
   /** Publishers that match now. */
   matched(): number;
+  /** Why a publisher of the topic does not match: the policy that differs, `reliability`; undefined where all fit. */
+  misfit(): string | undefined;
   /** Deadlines missed so far; 0 without one. */
   deadlineMisses(): number;
 }
