@@ -194,9 +194,8 @@ class Participant : public Napi::ObjectWrap<Participant> {
 
   // (endpoint): the policy by which the last one did not fit, or ""
   Napi::Value misfit(const Napi::CallbackInfo& info) {
-    return guard(info.Env(), [&]() -> Napi::Value {
-      return Napi::String::New(info.Env(), open().misfit(id(info[0])));
-    });
+    return guard(info.Env(),
+                 [&]() -> Napi::Value { return Napi::String::New(info.Env(), open().misfit(id(info[0]))); });
   }
 
   // (endpoint, or nothing for the participant): Uint8Array [16]
