@@ -78,7 +78,14 @@ export class CycloneTransport implements RobotTransport {
 
   actionServer(name: string, type: string, handlers: ActionHandlers): Endpoint {
     ddsType(type, ['action']);
-    return new ActionServer(this, fullName(name, this.#node.name), type, handlers);
+    const server = new ActionServer(this, fullName(name, this.#node.name), type, handlers);
+    const forget = this.#node.whenClosed(() => server.close());
+    return {
+      close() {
+        forget();
+        server.close();
+      },
+    };
   }
 
   actionClient(name: string, type: string): ActionClient {

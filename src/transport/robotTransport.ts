@@ -37,7 +37,8 @@ export interface RobotTransport {
   actionServer(name: string, type: string, handlers: ActionHandlers): Endpoint;
   actionClient(name: string, type: string): ActionClient;
 
-  /** Takes the node out of the graph; idempotent. */
+  /** Takes the node out of the graph and closes all that is open; idempotent. Calls that wait reject with STATE, goals
+   * that run are cancelled. */
   close(): Promise<void>;
 }
 
@@ -57,7 +58,8 @@ export interface Quality {
   readonly durability: 'volatile' | 'transient_local';
   /** Messages kept for a reader that is late. */
   readonly depth: number;
-  /** Milliseconds within which each message is expected; no deadline when left out. */
+  /** Milliseconds within which each message is expected; no deadline when left out. A subscriber with one matches only
+   * publishers that promise as much, and most of ROS promise none. */
   readonly deadlineMs?: number;
 }
 

@@ -437,19 +437,29 @@ export function transportContract({ open }: ContractOptions): void {
       expect(seen[0]).toEqual([]);
     });
 
-    it('cancels what runs when the server closes', async () => {
+    it.each(['server', 'transport'])('cancels what runs when the %s closes', async (what) => {
       let isCancelled = false;
-      const { client, server } = await serve({
+      const errors: unknown[] = [];
+      const { alpha, client, server } = await serve({
         accept: () => true,
-        execute: ({ cancelled }) =>
-          new Promise(() => cancelled.addEventListener('abort', () => (isCancelled = true))),
+        execute: ({ cancelled, feedback }) =>
+          new Promise((resolve) =>
+            cancelled.addEventListener('abort', () => {
+              isCancelled = true;
+              feedback(progress('nobody'));
+              resolve(ends('canceled', 'to nobody'));
+            }),
+          ),
+        onError: (error) => errors.push(error),
       });
       const goal = await client.send(goalOf('j1'), { timeoutMs: 5000 });
       await new Promise((resolve) => setTimeout(resolve, 20));
-      server.close();
+      if (what === 'server') server.close();
+      else await alpha.close();
       server.close();
       expect(isCancelled).toBe(true);
       await expect(goal!.result(200)).rejects.toMatchObject({ code: 'TIMEOUT' });
+      expect(errors).toEqual([]);
     });
   });
 
