@@ -53,14 +53,14 @@ export async function simRobotFromCommandLine(
   display.line(`${task.robot.spec.name} in ${task.name}, node ${transport.node}; ${describeBackends(1)}`);
   display.line(sim.describe());
   const status = setInterval(() => display.status(statusLine(sim, outcomes)), STATUS_MS);
-  const stop = AbortSignal.any([
-    interrupt.signal,
-    ...(flags.for === undefined ? [] : [AbortSignal.timeout(1000 * flags.for)]),
-  ]);
+  const stop = new AbortController();
+  interrupt.signal.addEventListener('abort', () => stop.abort());
+  const end = flags.for === undefined ? undefined : setTimeout(() => stop.abort(), 1000 * flags.for);
   try {
-    await sim.run(stop);
+    await sim.run(stop.signal);
   } finally {
     clearInterval(status);
+    clearTimeout(end);
     interrupt.dispose();
     await transport.close();
     world.close();

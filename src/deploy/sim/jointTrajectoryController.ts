@@ -195,6 +195,12 @@ export class JointTrajectoryController {
     this.#finish('aborted', 'invalidGoal', text);
   }
 
+  /** The same where it should be now: time passed in which nothing could move. */
+  abortInPlace(text: string): void {
+    this.hold(this.desired.position.slice());
+    this.#finish('aborted', 'invalidGoal', text);
+  }
+
   /** Holds `position` in the place of any trajectory; leaves the goal to its caller. */
   hold(position: Float64Array): void {
     this.#running = undefined;

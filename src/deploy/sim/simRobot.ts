@@ -125,7 +125,7 @@ export class SimRobot {
       this.#lost += now - this.#time;
       this.#time = now - world.timestep;
       // What was followed would jump ahead by as much.
-      world.controller.abort(world.measured, 'the simulation stood still');
+      world.controller.abortInPlace('the simulation stood still');
     }
     while (this.#time + world.timestep <= now) {
       this.#time += world.timestep;

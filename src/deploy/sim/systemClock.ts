@@ -28,20 +28,20 @@ export function systemClock(
   const tie = () => {
     const drift = systemMs() - (origin + monotonicMs());
     if (Math.abs(drift) > 1000 * MOST_DRIFT) origin += drift;
-    return origin;
+    const whole = Math.floor(origin / 1000);
+    return { whole, rest: (origin - 1000 * whole) / 1000 };
   };
   return {
     now: () => monotonicMs() / 1000,
     fromStamp: ({ sec, nanosec }) => {
       if (sec === 0 && nanosec === 0) return undefined;
-      const whole = Math.floor(tie() / 1000);
-      return sec - whole + 1e-9 * nanosec - (tie() / 1000 - whole);
+      const { whole, rest } = tie();
+      return sec - whole + 1e-9 * nanosec - rest;
     },
     toStamp: (time) => {
-      const whole = Math.floor(tie() / 1000);
-      const rest = tie() / 1000 - whole + time;
-      const seconds = Math.floor(rest);
-      const nanosec = Math.min(999_999_999, Math.round((rest - seconds) * 1e9));
+      const { whole, rest } = tie();
+      const seconds = Math.floor(rest + time);
+      const nanosec = Math.min(999_999_999, Math.round((rest + time - seconds) * 1e9));
       return { sec: whole + seconds, nanosec };
     },
   };
