@@ -46,6 +46,10 @@ export interface TransportCapabilities {
   readonly deadline: boolean;
   /** May be opened in a worker thread. */
   readonly workerThreads: boolean;
+  /** `sentAt` and `receivedAt` are those of the wire; else both are the time at which the thread took the message. */
+  readonly arrivalTimes: boolean;
+  /** Whether `misfit()` tells anything. */
+  readonly misfits: boolean;
 }
 
 export interface Quality {
@@ -67,9 +71,9 @@ export const statusQuality: Quality = { reliability: 'reliable', durability: 'tr
 export interface ReceivedMessage {
   /** CDR with its four bytes of header; the receiver's to keep. */
   readonly bytes: Uint8Array;
-  /** Nanoseconds since 1970 by the sender's clock when it was sent. */
+  /** Nanoseconds since 1970 by the sender's clock when it was sent (see `arrivalTimes`). */
   readonly sentAt: bigint;
-  /** Milliseconds on this process's `performance.now()` clock when it arrived. */
+  /** Milliseconds on this process's `performance.now()` clock when it arrived (see `arrivalTimes`). */
   readonly receivedAt: number;
 }
 
@@ -83,11 +87,15 @@ export interface Publisher extends Endpoint {
   write(message: Uint8Array): void;
   /** Subscribers that match now. */
   matched(): number;
+  /** Why a subscriber of the topic does not match: the policy that differs, `reliability`; undefined where all fit. */
+  misfit(): string | undefined;
 }
 
 export interface Subscriber extends Endpoint {
   /** Publishers that match now. */
   matched(): number;
+  /** Why a publisher of the topic does not match: the policy that differs, `reliability`; undefined where all fit. */
+  misfit(): string | undefined;
   /** Deadlines missed so far; 0 without one. */
   deadlineMisses(): number;
 }
