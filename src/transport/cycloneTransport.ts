@@ -21,7 +21,7 @@ import { typeHash } from '#transport/typeHash';
 /** ROS 2 graphs by DDS alone: nothing of ROS need be installed. */
 export class CycloneTransport implements RobotTransport {
   readonly kind = 'cyclone';
-  readonly capabilities = { deadline: true, workerThreads: true, arrivalTimes: true };
+  readonly capabilities = { deadline: true, workerThreads: true, arrivalTimes: true, misfits: true };
   readonly #node: CycloneNode;
 
   /** @param node the full name, `/vernier`
@@ -40,6 +40,7 @@ export class CycloneTransport implements RobotTransport {
     return {
       write: (message) => node.write(writer, message),
       matched: () => node.matched(writer),
+      misfit: () => node.misfit(writer),
       close: () => node.remove(writer),
     };
   }
@@ -56,6 +57,7 @@ export class CycloneTransport implements RobotTransport {
     );
     return {
       matched: () => node.matched(reader),
+      misfit: () => node.misfit(reader),
       deadlineMisses: () => node.deadlineMisses(reader),
       close: () => node.remove(reader),
     };
@@ -76,7 +78,14 @@ export class CycloneTransport implements RobotTransport {
 
   actionServer(name: string, type: string, handlers: ActionHandlers): Endpoint {
     ddsType(type, ['action']);
-    return new ActionServer(this, fullName(name, this.#node.name), type, handlers);
+    const server = new ActionServer(this, fullName(name, this.#node.name), type, handlers);
+    const forget = this.#node.whenClosed(() => server.close());
+    return {
+      close() {
+        forget();
+        server.close();
+      },
+    };
   }
 
   actionClient(name: string, type: string): ActionClient {
