@@ -121,7 +121,10 @@ export const residualSchema = z
     clip_targets: z
       .union([z.literal(false), z.tuple([z.number(), z.number()])])
       .default([0, 1])
-      .meta({ description: 'Bounds of the Bellman targets, or false.' }),
+      .meta({
+        description:
+          'Bounds of the Bellman targets, or false. Default false where anything but success gives reward.',
+      }),
     residual_penalty: nonnegative
       .default(0)
       .meta({ description: 'Weight of the squared residual in the actor loss.' }),
