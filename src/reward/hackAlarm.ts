@@ -5,7 +5,7 @@ export class HackAlarm {
   #episodes: { readonly added: number; readonly success: boolean }[] = [];
 
   /** @param window episodes of which the newer half is compared with the older one */
-  constructor(window = 200) {
+  constructor(window = 60) {
     this.#window = window;
   }
 
