@@ -153,6 +153,7 @@ void Batch::forEach(const Body& body) {
 void Batch::reset(std::uint32_t seed, std::uint32_t episode, std::uint32_t first_environment) {
   spec_.seed = seed;
   spec_.first_environment = first_environment;
+  driven_ = 0;
   forEach([&](std::size_t i, Worker& worker) {
     finished_[i] = 0;
     resetOne(i, worker, episode);

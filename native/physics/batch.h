@@ -48,6 +48,11 @@ struct SensedScene {
   std::span<const double> qpos, qvel, mocap_pos, mocap_quat, body_pos, body_quat;
 };
 
+// What a driven batch tells after its last physics step; poses are those of the bodies in the world.
+struct DrivenScene {
+  std::span<double> qpos, qvel, force, position, rotation;
+};
+
 struct Fault {
   std::size_t environment;
   std::uint32_t episode, step;
@@ -83,6 +88,11 @@ class Batch {
   void command(std::span<double> out);
   // Position and quaternion of a body (0), site (1) or geom (2) with the joints at `qpos`.
   void frameAt(std::span<const double> qpos, int kind, int id, std::span<double, 7> out);
+  // A batch of one as the robot itself: one physics step per row of `references` (the arm's joints, then the gripper's
+  // control) and of `velocities` (the arm's joints), with servos as in step(). Where judged, every `substeps` of them
+  // are a control step of the episode, until it ends; the physics goes on. Error PHYSICS where it diverged.
+  void drive(std::span<const double> references, std::span<const double> velocities, bool judged,
+             const DrivenScene& out);
   std::size_t commandLength() const { return controller_.commandLength(); }
 
   // The full MuJoCo state of one environment into `data`, and its parameters into `model`, a copy of model().
@@ -124,6 +134,7 @@ class Batch {
   void requireTwin() const;
   void beginTwin(Worker& worker);
   void loadTwin();
+  const char* judgeDriven(Worker& worker);
 
   std::array<std::uint64_t, 6> stateHeader() const;
   template <class Visit>
@@ -154,6 +165,7 @@ class Batch {
   std::vector<std::int32_t> latency_;
   std::vector<std::uint32_t> episodes_, steps_, held_;
   std::vector<std::uint8_t> finished_;
+  int driven_ = 0;                // physics steps of a driven batch since its last control step
   std::vector<float> effective_;  // [A] of a twin: the action in effect
 };
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { CliContext } from '#cli/context';
 import { makeDisplay } from '#cli/display';
 import { describeFailure } from '#cli/failure';
@@ -6,6 +7,7 @@ import { catchInterrupt } from '#cli/interrupt';
 import { shownPath } from '#cli/runFolder';
 import type { ServeFlags } from '#cli/serve';
 import { loadSubject, requireBundle } from '#cli/subject';
+import { readFileBytes } from '#core/container';
 import { VernierError } from '#core/errors';
 import { PolicyServer } from '#deploy/policyServer';
 import { type PolicyService, policyService } from '#deploy/policyService';
@@ -59,7 +61,7 @@ async function bundleService(what: string, flags: ServeFlags, context: CliContex
       'USAGE',
       `${shownPath(subject.formula.path)} plans in a simulation of its own: it is not served`,
     );
-  const { policy: bundle } = requireBundle(subject);
+  const { path, policy: bundle } = requireBundle(subject);
   const { O, A } = bundle;
   const identity = {
     server: 'vernier',
@@ -69,10 +71,16 @@ async function bundleService(what: string, flags: ServeFlags, context: CliContex
     control_period: bundle.controlPeriod,
     observation: bundle.observationFields,
     actions: bundle.actionNames,
+    fingerprint: fingerprintOf(path, flags.policy),
   } as const;
   return policyService(identity, (B) =>
     flags.policy === 'base' ? makeBase(bundle.base, { B, O, A }) : makePolicy(bundle, B),
   );
+}
+
+/** Of the bundle and of which of its policies is served. */
+function fingerprintOf(path: string, policy: string): string {
+  return createHash('sha256').update(policy).update(readFileBytes(path)).digest('hex').slice(0, 16);
 }
 
 const WIDE = (host: string): string =>

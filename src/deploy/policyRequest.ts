@@ -100,15 +100,15 @@ function checkRows(rows: number): void {
     throw new VernierError('DATA', `expected 1 to ${MAX_ROWS} rows, received ${rows}`);
 }
 
-/** The answer to a request: `{actions: [H,A] or [B,H,A]}`, or a pair of that and information. */
+/** The answer to a request: `{actions: [H,A] or [B,H,A], policy: fingerprint}`, or a pair of that and information. */
 export function actionAnswer(
   actions: Float32Array,
-  { chunk: H, actions: names }: ServedPolicy,
+  { chunk: H, actions: names, fingerprint }: ServedPolicy,
   { batched, paired }: ObservationRequest,
 ): MessageValue {
   const A = names.length;
   const shape = batched ? [actions.length / (H * A), H, A] : [H, A];
-  const answer = { actions: float32Array(shape, actions) };
+  const answer = { actions: float32Array(shape, actions), policy: fingerprint };
   return paired ? [answer, {}] : answer;
 }
 

@@ -4,6 +4,7 @@ import { requireAddon } from '#native/addon';
 import { allocateBuffers, BufferedBatch } from '#native/buffers';
 import type {
   BatchBuffers,
+  DrivenScene,
   EnvFault,
   EnvScene,
   PhysicsBatch,
@@ -42,6 +43,7 @@ interface NativePhysicsBatch {
   sense(scene: SensedScene, begins: boolean): void;
   command(out: Float64Array): void;
   frameAt(qpos: Float64Array, kind: number, id: number, out: Float64Array): void;
+  drive(references: Float64Array, velocities: Float64Array, judged: boolean, out: DrivenScene): void;
   close(): void;
 }
 
@@ -156,6 +158,10 @@ class NativeBatch extends BufferedBatch implements PhysicsBatch {
 
   frameAt(qpos: Float64Array, kind: number, id: number, outPose: Float64Array): void {
     coded(() => this.#native.frameAt(qpos, kind, id, outPose));
+  }
+
+  drive(references: Float64Array, velocities: Float64Array, judged: boolean, outScene: DrivenScene): void {
+    coded(() => this.#native.drive(references, velocities, judged, outScene));
   }
 
   close(): void {

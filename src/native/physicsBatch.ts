@@ -1,3 +1,5 @@
+import type { ModelNames } from '#core/model';
+
 /** What a physics backend offers to the environment: native/physics through the addon, or its WASM twin.
  * Both take the same plain description and write to the same kinds of buffers. */
 
@@ -35,6 +37,27 @@ export interface EnvScene {
 /** Where everything is by a robot's sensors; what no sensor tells is as readCopy() had it.
  * @shape as EnvScene; of bodyPos and bodyQuat those count that the task randomises */
 export type SensedScene = Omit<EnvScene, 'time'>;
+
+/** What a driven batch tells after its last physics step; poses of the bodies are in the world, w first.
+ * @shape qpos [Q], qvel [V], force [actuators], position [bodies,3], rotation [bodies,4] f64 */
+export interface DrivenScene {
+  readonly qpos: Float64Array;
+  readonly qvel: Float64Array;
+  readonly force: Float64Array;
+  readonly position: Float64Array;
+  readonly rotation: Float64Array;
+}
+
+export function createDrivenScene(names: ModelNames): DrivenScene {
+  const bodies = names.body.length;
+  return {
+    qpos: new Float64Array(names.nq),
+    qvel: new Float64Array(names.nv),
+    force: new Float64Array(names.nu),
+    position: new Float64Array(3 * bodies),
+    rotation: new Float64Array(4 * bodies),
+  };
+}
 
 /** Kinds of frames that frameAt() knows. */
 export const twinFrame = { body: 0, site: 1, geom: 2 } as const;
@@ -121,5 +144,13 @@ export interface PhysicsBatch extends BatchBuffers {
   /** Position and quaternion (w first) of a frame with the joints at `qpos`, the rest as last sensed.
    * @param kind of twinFrame @shape qpos [Q], outPose [7] @throws USAGE */
   frameAt(qpos: Float64Array, kind: number, id: number, outPose: Float64Array): void;
+  /** A batch of one as the robot itself: one physics step per row, with servos that lead as those of step() do. Where
+   * judged, as many of them as in training are a control step of the episode: observation, success and the rest are
+   * brought up to date then, until it ends. The physics goes on. The action counts as the neutral one, and the command
+   * is the last reference.
+   * @shape references [k, commandLength] where the servos shall be at the end of each step; velocities [k, joints]
+   * @throws PHYSICS when it diverged; NUMERIC; USAGE for more environments than one, analytic models, and modes without
+   * position servos */
+  drive(references: Float64Array, velocities: Float64Array, judged: boolean, outScene: DrivenScene): void;
   close(): void;
 }

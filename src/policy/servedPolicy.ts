@@ -21,6 +21,8 @@ export const servedPolicySchema = z.object({
   chunk: z.int().positive().max(10_000),
   /** How many of them are meant to be executed before the next is asked for. */
   execute: z.int().positive(),
+  /** What tells this policy from others; answers carry it too. */
+  fingerprint: name,
   /** Whether the answer depends on earlier calls of the same session. */
   stateful: z.boolean(),
 });

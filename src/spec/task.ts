@@ -120,7 +120,17 @@ function requireConsistent(
   if (base.kind === 'onnx' && base.file === undefined) {
     config.fail(['base', 'file'], 'missing key, expected the path of an ONNX file, since base.kind is onnx');
   }
-  if (base.execute !== undefined && base.execute > base.chunk) {
+  if (base.kind === 'remote' && base.endpoint === undefined) {
+    config.fail(['base', 'endpoint'], 'missing key, expected tcp://host:port, since base.kind is remote');
+  }
+  if (base.kind === 'remote' && base.protocol?.startsWith('groot') && base.observation === undefined) {
+    config.fail(
+      ['base', 'observation'],
+      `missing key, expected what is sent under which name, since base.protocol is ${base.protocol}`,
+    );
+  }
+  // How long the chunks of a server are is known when it has been asked.
+  if (base.kind !== 'remote' && base.execute !== undefined && base.execute > base.chunk) {
     config.fail(['base', 'execute'], `expected at most base.chunk, ${base.chunk}, received ${base.execute}`);
   }
   if (demos.attempts !== undefined && demos.attempts < demos.episodes) {
@@ -169,7 +179,22 @@ function compileTask(
   const expert = resolveExpert(spec, config, compiler, control, robot);
   const monitors = resolveMonitors(spec, config, compiler, control);
   const program = compiler.finish();
-  return { program: withMonitor(program, monitors), expert, reward, monitors };
+  const whole = withMonitor(program, monitors);
+  requireObserved(spec, config, whole);
+  return { program: whole, expert, reward, monitors };
+}
+
+/** What a remote base is sent has to be observed. */
+function requireObserved({ base }: TaskSpec, config: ConfigFile, { observationNames }: Program): void {
+  const names = observationNames.map(({ name }) => name);
+  for (const [key, sent] of Object.entries(base.observation ?? {})) {
+    const missing = [sent].flat().find((name) => !names.includes(name));
+    if (missing !== undefined)
+      config.fail(
+        ['base', 'observation', key],
+        `${JSON.stringify(missing)} is no entry of the observation, which has ${names.join(', ')}`,
+      );
+  }
 }
 
 /** What the monitor puts behind the observation, by name. */

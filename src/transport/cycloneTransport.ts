@@ -1,9 +1,9 @@
-import { VernierError } from '#core/errors';
 import { openActionClient } from '#transport/actionClient';
 import { ActionServer } from '#transport/actionServer';
 import { CycloneNode } from '#transport/cycloneNode';
 import { openClient, openService, type ServiceOptions } from '#transport/cycloneService';
 import { standardDefinitions } from '#transport/messages';
+import { checkQuality } from '#transport/quality';
 import type {
   ActionClient,
   ActionHandlers,
@@ -21,7 +21,7 @@ import { typeHash } from '#transport/typeHash';
 /** ROS 2 graphs by DDS alone: nothing of ROS need be installed. */
 export class CycloneTransport implements RobotTransport {
   readonly kind = 'cyclone';
-  readonly capabilities = { deadline: true, workerThreads: true };
+  readonly capabilities = { deadline: true, workerThreads: true, arrivalTimes: true };
   readonly #node: CycloneNode;
 
   /** @param node the full name, `/vernier`
@@ -122,11 +122,4 @@ function raise(error: unknown): void {
 function hashUserData(type: string): string {
   if (!standardDefinitions.types.includes(type)) return '';
   return `typehash=${typeHash(standardDefinitions.struct(type))};`;
-}
-
-function checkQuality({ depth, deadlineMs }: Quality): void {
-  if (!Number.isInteger(depth) || depth < 1 || depth > 2 ** 20)
-    throw new VernierError('DATA', `depth: expected a whole number from 1 on, received ${depth}`);
-  if (deadlineMs !== undefined && !(deadlineMs > 0 && deadlineMs < 1e9))
-    throw new VernierError('DATA', `deadlineMs: expected milliseconds above 0, received ${deadlineMs}`);
 }

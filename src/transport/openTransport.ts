@@ -1,10 +1,14 @@
 import { VernierError } from '#core/errors';
 import { CycloneTransport } from '#transport/cycloneTransport';
+import { loadRclnodejs, rosMissing } from '#transport/rclnodejsModule';
+import { RclnodejsTransport } from '#transport/rclnodejsTransport';
 import type { RobotTransport } from '#transport/robotTransport';
 
 export interface OpenOptions {
   /** The node's full name, `/vernier`. */
   readonly node: string;
+  /** Left out: rclnodejs where a ROS 2 environment is sourced, else Cyclone DDS. */
+  readonly kind?: RobotTransport['kind'];
   /** 0 to 232; left out: ROS_DOMAIN_ID, or 0. */
   readonly domain?: number;
 }
@@ -13,10 +17,17 @@ export interface OpenOptions {
  * none; USAGE for a wrong domain */
 export async function openTransport({
   node,
+  kind = transportKind(process.env),
   domain = environmentDomain(),
 }: OpenOptions): Promise<RobotTransport> {
   checkDomain(domain, 'domain');
-  return new CycloneTransport(node, domain);
+  if (kind === 'cyclone') return new CycloneTransport(node, domain);
+  return RclnodejsTransport.open(await loadRclnodejs(process.env), node, domain);
+}
+
+/** What an environment calls for. */
+export function transportKind(env: Readonly<Record<string, string | undefined>>): RobotTransport['kind'] {
+  return rosMissing(env) === undefined ? 'rclnodejs' : 'cyclone';
 }
 
 function environmentDomain(): number {

@@ -46,6 +46,8 @@ export interface TransportCapabilities {
   readonly deadline: boolean;
   /** May be opened in a worker thread. */
   readonly workerThreads: boolean;
+  /** `sentAt` and `receivedAt` are those of the wire; else both are the time at which the thread took the message. */
+  readonly arrivalTimes: boolean;
 }
 
 export interface Quality {
@@ -67,9 +69,9 @@ export const statusQuality: Quality = { reliability: 'reliable', durability: 'tr
 export interface ReceivedMessage {
   /** CDR with its four bytes of header; the receiver's to keep. */
   readonly bytes: Uint8Array;
-  /** Nanoseconds since 1970 by the sender's clock when it was sent. */
+  /** Nanoseconds since 1970 by the sender's clock when it was sent (see `arrivalTimes`). */
   readonly sentAt: bigint;
-  /** Milliseconds on this process's `performance.now()` clock when it arrived. */
+  /** Milliseconds on this process's `performance.now()` clock when it arrived (see `arrivalTimes`). */
   readonly receivedAt: number;
 }
 

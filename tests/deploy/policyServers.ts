@@ -29,6 +29,7 @@ export const identity = {
     { name: 'grip.width', length: 2, unit: 'm' },
   ],
   actions: ['x', 'y', 'z'],
+  fingerprint: '0123456789abcdef',
 } as const;
 
 const spec = { O, A, chunk: H, execute: 3, hidden: [16, 16] };

@@ -14,7 +14,7 @@ const MAY_IMPORT = {
   spec: ['expr', 'stl', 'native', 'core'],
   nn: ['native', 'core'],
   env: ['spec', 'expr', 'stl', 'native', 'core'],
-  policy: ['nn', 'native', 'spec', 'core'],
+  policy: ['nn', 'transport', 'native', 'spec', 'core'],
   data: ['transport', 'spec', 'core'],
   transport: ['core'],
   reward: ['env', 'nn', 'stl', 'spec', 'expr', 'data', 'core'],
@@ -27,10 +27,12 @@ const MAY_IMPORT = {
 /** Each of these is loaded in one file only: the place to look when it does not load. A quoted name counts, so
  * that an import through a variable is seen too. */
 const LOADED_ONCE = new Map([
-  ...['onnxruntime-node', '@mujoco/mujoco', 'rclnodejs', 'zeromq', '@resvg/resvg-js'].map((name) => [
+  ...['onnxruntime-node', '@mujoco/mujoco', 'zeromq', '@resvg/resvg-js'].map((name) => [
     name,
     new RegExp(`(['"\`])${name}\\1`),
   ]),
+  // Also the name of a kind of transport: only an import counts.
+  ['rclnodejs', /(?:import|require|from)\s*\(?\s*(['"`])rclnodejs\1/],
   ['vernier_dds.node', /vernier_dds\.node['"`]/],
   ['a .node file', /(?<!vernier_dds)\.node['"`]/],
 ]);

@@ -30,6 +30,7 @@ class PhysicsBatch : public Napi::ObjectWrap<PhysicsBatch> {
                            InstanceMethod("sense", &PhysicsBatch::sense),
                            InstanceMethod("command", &PhysicsBatch::command),
                            InstanceMethod("frameAt", &PhysicsBatch::frameAt),
+                           InstanceMethod("drive", &PhysicsBatch::drive),
                            InstanceMethod("close", &PhysicsBatch::close),
                            InstanceAccessor("commandLength", &PhysicsBatch::commandLength, nullptr),
                            InstanceAccessor("threads", &PhysicsBatch::threads, nullptr),
@@ -256,6 +257,21 @@ class PhysicsBatch : public Napi::ObjectWrap<PhysicsBatch> {
       if (out.size() != 7) throw Error("SHAPE", "out: expected 7 numbers");
       batch.frameAt(doubles(info[0], "qpos"), info[1].As<Napi::Number>().Int32Value(),
                     info[2].As<Napi::Number>().Int32Value(), out.first<7>());
+      return info.Env().Undefined();
+    });
+  }
+
+  // (references, velocities, judged, {qpos, qvel, force, position, rotation})
+  Napi::Value drive(const Napi::CallbackInfo& info) {
+    return guard(info.Env(), [&] {
+      Batch& batch = ready();
+      if (info.Length() < 4 || !info[2].IsBoolean() || !info[3].IsObject()) {
+        throw Error("USAGE", "drive: expected (references, velocities, judged, out)");
+      }
+      const auto out = info[3].As<Napi::Object>();
+      const auto field = [&](const char* name) { return doubles(out.Get(name), name); };
+      batch.drive(doubles(info[0], "references"), doubles(info[1], "velocities"), info[2].As<Napi::Boolean>(),
+                  {field("qpos"), field("qvel"), field("force"), field("position"), field("rotation")});
       return info.Env().Undefined();
     });
   }

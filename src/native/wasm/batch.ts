@@ -1,7 +1,14 @@
 import { VernierError } from '#core/errors';
 import { PhiloxStream } from '#core/philox';
 import { allocateBuffers, BufferedBatch } from '#native/buffers';
-import type { EnvFault, EnvScene, PhysicsBatch, ResetOptions, SensedScene } from '#native/physicsBatch';
+import type {
+  DrivenScene,
+  EnvFault,
+  EnvScene,
+  PhysicsBatch,
+  ResetOptions,
+  SensedScene,
+} from '#native/physicsBatch';
 import type { PhysicsSpec, Slot } from '#native/physicsSpec';
 import { BatchState, type StatePart } from '#native/wasm/batchState';
 import { Controller } from '#native/wasm/control';
@@ -44,6 +51,8 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
   readonly #period: number;
   readonly #slots: number;
   readonly #state: BatchState;
+  /** Physics steps of a driven batch since its last control step. */
+  #driven = 0;
   /** Of a twin: the action in effect; undefined before its first episode. */
   #effective: Float32Array | undefined;
 
@@ -94,6 +103,7 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
     if (options.seed !== undefined) this.#state.keys[0] = options.seed;
     if (options.firstEnvironment !== undefined) this.#state.keys[1] = options.firstEnvironment;
     this.#faults = [];
+    this.#driven = 0;
     for (let i = 0; i < this.B; i++) {
       this.#state.finished[i] = 0;
       this.#reset(i, options.episode ?? 0);
@@ -214,6 +224,51 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
       multiplyQuat(rotation, rotation.slice(), own);
     }
     outPose.set(rotation, 3);
+  }
+
+  drive(references: Float64Array, velocities: Float64Array, judged: boolean, outScene: DrivenScene): void {
+    this.#requireTwin();
+    if (!this.#controller.servo) throw new VernierError('USAGE', 'only position servos can be driven');
+    const sim = this.#sim;
+    const C = this.commandLength;
+    const joints = this.#spec.control.arm.joints.length;
+    const substeps = Math.floor(references.length / C);
+    requireNumbers('references', references, substeps * C);
+    requireNumbers('velocities', velocities, substeps * joints);
+    for (const name of drivenNames) requireNumbers(name, outScene[name], drivenArrays(sim)[name].length);
+    this.#state.load(0);
+    let cause: string | undefined;
+    for (let k = 0; k < substeps && cause === undefined; k++) {
+      const reference = references.subarray(k * C, (k + 1) * C);
+      const failure = sim.attempt(() => {
+        this.#controller.drive(reference, velocities.subarray(k * joints, (k + 1) * joints));
+        sim.mujoco.mj_step(sim.model, sim.data);
+      });
+      this.#state.command(0).set(reference);
+      cause = failure ?? sim.warning() ?? (judged ? this.#judgeDriven() : undefined);
+    }
+    const failure = sim.attempt(() => sim.mujoco.mj_kinematics(sim.model, sim.data));
+    cause ??= failure;
+    if (cause !== undefined) throw new VernierError('PHYSICS', cause);
+    this.#state.save(0);
+    const told = drivenArrays(sim);
+    for (const name of drivenNames) outScene[name].set(told[name]);
+  }
+
+  /** After every physics step; a control step of the episode is over after as many of them as in training. */
+  #judgeDriven(): string | undefined {
+    if (this.#state.finished[0] === 1 || ++this.#driven < this.#spec.substeps) return undefined;
+    this.#driven = 0;
+    this.#state.steps[0]!++;
+    this.#effective ??= new Float32Array(this.A);
+    this.#controller.neutralAction(this.#effective);
+    let cause: string | undefined;
+    const failure = this.#sim.attempt(() => {
+      this.#refresh();
+      cause = this.#observe(0, this.#effective!);
+    });
+    if (failure === undefined && cause === undefined) this.#finish(0);
+    return failure ?? cause;
   }
 
   #requireTwin(): void {
@@ -551,6 +606,7 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
   }
 }
 
+const drivenNames = ['qpos', 'qvel', 'force', 'position', 'rotation'] as const;
 const sceneNames = ['qpos', 'qvel', 'mocapPos', 'mocapQuat', 'bodyPos', 'bodyQuat'] as const;
 
 function sceneArrays(sim: Simulation): Record<(typeof sceneNames)[number], Float64Array> {
@@ -561,6 +617,16 @@ function sceneArrays(sim: Simulation): Record<(typeof sceneNames)[number], Float
     mocapQuat: sim.mocap_quat,
     bodyPos: sim.body_pos,
     bodyQuat: sim.body_quat,
+  };
+}
+
+function drivenArrays(sim: Simulation): Record<(typeof drivenNames)[number], Float64Array> {
+  return {
+    qpos: sim.qpos,
+    qvel: sim.qvel,
+    force: sim.actuator_force,
+    position: sim.xpos,
+    rotation: sim.xquat,
   };
 }
 
