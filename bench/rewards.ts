@@ -2,7 +2,11 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parse, stringify } from 'yaml';
+import { type Demos, saveDemos } from '#data/demos';
+import { collectDemos } from '#learn/collect';
+import { taskProblem } from '#learn/taskProblem';
 import { packageRoot } from '#native/addon';
+import { loadTask } from '#spec/task';
 import {
   interval,
   type LearningRun,
@@ -30,6 +34,8 @@ interface Variant {
   readonly what: string;
   /** Keys that take the place of the task's; undefined takes one away. */
   readonly keys: Readonly<Record<string, unknown>>;
+  /** Demonstrations of which half are an expert's that hardly aims. */
+  readonly mixedDemos?: boolean;
 }
 
 interface Subject {
@@ -93,6 +99,16 @@ const subjects: Readonly<Record<string, Subject>> = {
         what: 'milestones in order: near, aligned, entered',
         keys: { reward: [{ stages: ['lateral < 0.02', 'aligned', 'entered'], weight: 0.5 }] },
       },
+      mixed_demos: {
+        what: '1 on success; 20 demonstrations, half of them bad',
+        keys: {},
+        mixedDemos: true,
+      },
+      mixed_demos_filter: {
+        what: 'the same, cloned through the progress filter',
+        keys: { base: { filter: {} } },
+        mixedDemos: true,
+      },
       attribution: {
         what: 'the return spread by what it depends on',
         keys: { reward: [{ factors: ['clamp(lateral / 10 cm, 0, 1)', 'entered', '1'], weight: 0.5 }] },
@@ -136,10 +152,36 @@ function writeVariant(task: string, reward: string, { keys }: Variant): string {
   return file;
 }
 
+/** Ten demonstrations of the task's expert and ten of one with eight times its noise, successful or not. */
+async function writeMixedDemos(task: string, seed: number): Promise<string> {
+  const record = async (...overrides: string[]): Promise<Demos> => {
+    const resolved = await loadTask(join(packageRoot, 'tasks', `${task}.yaml`), [
+      'demos.episodes=10',
+      `demos.seed=${1000 + seed}`,
+      ...overrides,
+    ]);
+    return (await collectDemos(taskProblem(resolved), { settings: resolved.spec.demos }))!.demos;
+  };
+  const good = await record();
+  const bad = await record('expert.noise=1', 'demos.successful_only=false', `demos.seed=${1500 + seed}`);
+  const joined = (key: 'observation' | 'action' | 'reward'): Float32Array =>
+    Float32Array.from([...good[key], ...bad[key]]);
+  const file = join(packageRoot, 'runs', 'bench', `${task}-mixed-${seed}.vrn`);
+  saveDemos(file, {
+    ...good,
+    episodes: [...good.episodes, ...bad.episodes],
+    observation: joined('observation'),
+    action: joined('action'),
+    reward: joined('reward'),
+  });
+  return file;
+}
+
 async function runOne(task: string, reward: string, seed: number): Promise<RunResult> {
   const { overrides, variants: all } = subjects[task]!;
   const seeds = [`residual.seed=${seed}`, `base.seed=${seed}`, `demos.seed=${1000 + seed}`];
   const file = writeVariant(task, reward, all[reward]!);
+  if (all[reward]!.mixedDemos) seeds.push(`demos.file=${await writeMixedDemos(task, seed)}`);
   const run = await learningRun(`${task}-${reward}-${seed}`, file, [...overrides, ...seeds]);
   return { task, reward, seed, ...run };
 }
@@ -196,7 +238,7 @@ function writePage(): void {
   const all = readResults();
   if (all.length === 0) return;
   const page = [
-    '# Rewards: what each did for a weak base',
+    '# Rewards and data: what each did for a weak base',
     '',
     'The same demonstrations, base and learner, other rewards. `learned` is the best policy of the training, as its evaluations picked it,',
     "by the task's own success on 200 held-out starts, with 95 % Wilson intervals over all seeds together; `last` is where training ended,",
