@@ -9,8 +9,10 @@ import { describeFailure, EXIT } from '#cli/failure';
 import { inspectCommand } from '#cli/inspect';
 import { splitOverrides } from '#cli/overrides';
 import { playCommand } from '#cli/play';
+import { ros2Command } from '#cli/ros2';
 import { schemaCommand } from '#cli/schema';
 import { serveCommand } from '#cli/serve';
+import { simRobotCommand } from '#cli/simRobot';
 import { stlCommand } from '#cli/stl';
 import { trainCommand } from '#cli/train';
 import { packageVersion } from '#cli/version';
@@ -25,6 +27,8 @@ const COMMANDS = [
   inspectCommand,
   exportCommand,
   serveCommand,
+  ros2Command,
+  simRobotCommand,
   benchCommand,
   stlCommand,
   schemaCommand,
@@ -32,7 +36,17 @@ const COMMANDS = [
 ];
 
 /** Commands that read a task file, and so take `--residual.scale=0.2` and the like. */
-const TAKES_OVERRIDES = new Set(['train', 'eval', 'demos', 'play', 'inspect', 'export', 'serve']);
+const TAKES_OVERRIDES = new Set([
+  'train',
+  'eval',
+  'demos',
+  'play',
+  'inspect',
+  'export',
+  'serve',
+  'ros2',
+  'sim-robot',
+]);
 
 /** What every command does with a mistake on the command line: throw, and point at --help. */
 function strict(command: Command): Command {
