@@ -67,6 +67,11 @@ class Batch {
   std::size_t stateSize() const;
   void getState(std::span<std::uint8_t> out) const;
   void setState(std::span<const std::uint8_t> in);
+  // The same of one environment, which another one of the batch, or of a batch of the same task, can take over. The keys
+  // of its randomness stay those of its own place and episode.
+  std::size_t environmentSize() const;
+  void getEnvironment(std::size_t environment, std::span<std::uint8_t> out) const;
+  void setEnvironment(std::size_t environment, std::span<const std::uint8_t> in);
 
   // The full MuJoCo state of one environment into `data`, and its parameters into `model`, a copy of model().
   void readEnvironment(std::size_t environment, mjModel& model, mjData& data) const;
@@ -106,8 +111,11 @@ class Batch {
   EpisodeKey keyOf(std::size_t i, std::uint32_t episode) const;
 
   std::array<std::uint64_t, 6> stateHeader() const;
+  std::array<std::uint64_t, 3> environmentHeader() const;
   template <class Visit>
   void visitState(const Visit& visit);
+  template <class Visit>
+  void visitArrays(const Visit& visit);
 
   BatchSpec spec_;
   ModelPtr model_;

@@ -74,6 +74,15 @@ export const tgpoSchema = z
         'Environment steps after which weights that lead nowhere are given up; the learning rate falls over them.',
     }),
     restart_below: share.default(0.5).meta({ description: 'Success below which they are.' }),
+    explore: z.int().nonnegative().default(1_000_000).meta({
+      description: 'Environment steps, at most, of exploration before weights are given up first; 0 is none.',
+    }),
+    cell: positive.default(0.25).meta({
+      description: 'Exploration: how much robustness is the same place, in units of `distance`.',
+    }),
+    set_out: share.default(0.6).meta({
+      description: 'Share of training episodes that begin on the way that exploration found.',
+    }),
     evaluate_every: count.default(50_000).meta({ description: 'Environment steps between evaluations.' }),
     evaluate_episodes: count.default(64),
     checkpoint_every: count.default(200_000).meta({ description: 'Environment steps between checkpoints.' }),

@@ -164,7 +164,8 @@ class FormulaRun {
     );
     if (checkpoint) this.#restore(trainer, checkpoint);
     else trainer.begin();
-    if (!(await this.#learn(trainer, judge))) return this.#interrupted(trainer.counters.environmentSteps);
+    if (!(await this.#learn(learner, trainer, judge)))
+      return this.#interrupted(trainer.counters.environmentSteps);
     return this.#finish(learner, trainer, judge);
   }
 
@@ -182,7 +183,7 @@ class FormulaRun {
   }
 
   /** Rounds to the end, or until the run is stopped: then false. */
-  async #learn(trainer: FormulaTrainer, judge: Judge): Promise<boolean> {
+  async #learn(learner: FormulaLearner, trainer: FormulaTrainer, judge: Judge): Promise<boolean> {
     const { counters } = trainer;
     const { evaluate_every, checkpoint_every, stop_at } = this.#settings;
     const due = (every: number): number => (Math.floor(counters.environmentSteps / every) + 1) * every;
@@ -206,6 +207,7 @@ class FormulaRun {
         nextEvaluation = due(evaluate_every);
         progress.pause(performance.now());
         const evaluation = await this.#select(trainer, judge);
+        if (evaluation) await this.#changeIfStuck(learner, trainer, evaluation.rate);
         progress.resume(performance.now());
         if (evaluation && stop_at !== undefined && evaluation.rate >= stop_at) {
           this.#tell({ kind: 'note', text: `stopped early: the evaluation reached ${evaluation.rate}` });
@@ -236,20 +238,40 @@ class FormulaRun {
     this.#tell({ kind: 'evaluation', what: 'policy', environmentSteps, score: scoreOf(result) });
     if (this.#best === undefined || result.successes >= this.#best.successes)
       this.#best = { successes: result.successes, values: copied(actingBlocks(trainer)) };
-    this.#restartIfStuck(trainer, result.rate);
     return result;
   }
 
-  /** Weights that have led nowhere in their time rarely do later: other ones do better than more steps. */
-  #restartIfStuck(trainer: FormulaTrainer, rate: number): void {
-    const { restart_after, restart_below, steps } = this.#settings;
-    if (trainer.attemptSteps < restart_after || rate >= restart_below) return;
-    if (trainer.counters.environmentSteps >= steps) return;
+  /** Weights that have led nowhere in their time rarely do later: other ones do better than more steps, and better still with
+   * a way to follow, which is looked for once. */
+  async #changeIfStuck(learner: FormulaLearner, trainer: FormulaTrainer, rate: number): Promise<void> {
+    const { algorithm, explore, restart_below } = this.#settings;
+    const { patience } = trainer;
+    if (trainer.attemptSteps < patience || rate >= restart_below || trainer.finished) return;
+    const explores = algorithm === 'tgpo' && explore > 0 && trainer.counters.explored === 0;
+    if (explores) await this.#explore(learner, trainer);
     trainer.restart();
     this.#tell({
       kind: 'note',
-      text: `success ${rate} after ${restart_after} steps: starts again with other weights`,
+      text: `success ${rate} after ${patience} steps: starts again with other weights`,
     });
+  }
+
+  async #explore(learner: FormulaLearner, trainer: FormulaTrainer): Promise<void> {
+    const { environments, seed } = this.#settings;
+    const env = await makeEnv(endingEarly(this.#task), {
+      ...{ environments, seed, autoReset: false },
+      ...this.#threads,
+    });
+    const before = performance.now();
+    try {
+      const { environmentSteps, foundAt, cells, guide } = learner.explore(env);
+      trainer.follow(guide, environmentSteps);
+      const found = foundAt === undefined ? 'no way found' : `a way found after ${foundAt}`;
+      this.#tell({ kind: 'note', text: `explored ${cells} cells in ${environmentSteps} steps: ${found}` });
+    } finally {
+      env.close();
+      this.#learningMs += performance.now() - before;
+    }
   }
 
   async #finish(learner: FormulaLearner, trainer: FormulaTrainer, judge: Judge): Promise<FormulaResult> {
