@@ -1,6 +1,7 @@
 // Builds the native addon: fetches MuJoCo's C library by pip, then hands over to CMake through cmake-js.
 // Nothing here fails an install: what cannot be had is said in one line with its fix, and the WASM physics
-// and the TypeScript engine take its place. `vernier doctor` repeats the lines.
+// and the TypeScript engine take its place. `vernier doctor` repeats the lines. With --strict a missing piece is
+// an error, the transport over Cyclone DDS with --with-dds only.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -19,6 +20,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const vendor = join(root, 'vendor', 'mujoco');
+const ddsAddon = join(root, 'build', 'Release', 'vernier_dds.node');
 
 /** A missing piece; its message ends in the line that fixes it. */
 class Missing extends Error {}
@@ -117,6 +119,20 @@ function compile(mujoco) {
   }
 }
 
+const ddsFix = 'for ROS 2 graphs without ROS: apt-get install cyclonedds-dev, then npm run build';
+
+/** The transport over Cyclone DDS; CMake knows the target where the headers are. */
+function compileDds() {
+  rmSync(ddsAddon, { force: true });
+  const cache = readFileSync(join(root, 'build', 'CMakeCache.txt'), 'utf8');
+  if (!/^CYCLONEDDS_INCLUDE:PATH=\//m.test(cache) || !/^CYCLONEDDS_LIBRARY:FILEPATH=\//m.test(cache))
+    throw new Missing(`no Cyclone DDS 0.10 headers; ${ddsFix}`);
+  const args = ['--build', 'build', '--config', 'Release', '--target', 'vernier_dds', '--parallel', '2'];
+  const result = run('cmake', args);
+  if (result.status !== 0)
+    throw new Missing(`vernier_dds did not compile (needs Cyclone DDS 0.10):\n${tail(result)}`);
+}
+
 /** What `step` returns, or undefined with its reason added to `notes`: nothing here may fail an install. */
 function attempt(notes, step) {
   try {
@@ -129,22 +145,28 @@ function attempt(notes, step) {
 
 function main() {
   const notes = [];
+  const ddsNotes = [];
   const start = performance.now();
   const mujoco = attempt(notes, mujocoPath);
   const built = attempt(notes, () => {
     compile(mujoco);
     return true;
   });
+  if (built) attempt(ddsNotes, compileDds);
+  const hasDds = existsSync(ddsAddon);
   const seconds = ((performance.now() - start) / 1000).toFixed(0);
   if (!built) say('no native addon: physics runs in WASM, training in TypeScript (slower)');
   else
     say(
-      `native addon built ${mujoco ? 'with MuJoCo' : 'without MuJoCo: physics runs in WASM'} (${seconds} s)`,
+      `native addon built ${mujoco ? 'with MuJoCo' : 'without MuJoCo: physics runs in WASM'}, ${hasDds ? 'with' : 'without'} Cyclone DDS (${seconds} s)`,
     );
   mkdirSync(join(root, 'build'), { recursive: true });
   writeFileSync(join(root, 'build', 'install-notes.json'), JSON.stringify(notes, null, 2));
-  for (const note of notes) console.warn(`vernier: ${note}`);
-  if (process.argv.includes('--strict') && notes.length > 0) process.exit(1);
+  writeFileSync(join(root, 'build', 'dds-notes.json'), JSON.stringify(ddsNotes, null, 2));
+  for (const note of [...notes, ...ddsNotes]) console.warn(`vernier: ${note}`);
+  // Training needs no transport, so that its absence fails only who asks for it.
+  const wanted = process.argv.includes('--with-dds') ? [...notes, ...ddsNotes] : notes;
+  if (process.argv.includes('--strict') && wanted.length > 0) process.exit(1);
 }
 
 main();

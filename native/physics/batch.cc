@@ -71,6 +71,7 @@ Batch::Batch(const BatchSpec& spec, ModelPtr model, const Buffers& buffers)
   requireSize(buffers_.episode, B_, "episode");
   requireSize(buffers_.steps, B_, "steps");
   requireSize(buffers_.signals, B_ * p.signals.length, "signals");
+  requireSize(buffers_.final_signals, B_ * p.signals.length, "finalSignals");
   requireSize(buffers_.expert, B_ * p.expert.length, "expert");
   const bool judged = monitor_ && monitor_->hasSpecification();
   requireSize(buffers_.robustness, judged ? 2 * B_ : 0, "robustness");
@@ -152,6 +153,7 @@ void Batch::forEach(const Body& body) {
 void Batch::reset(std::uint32_t seed, std::uint32_t episode, std::uint32_t first_environment) {
   spec_.seed = seed;
   spec_.first_environment = first_environment;
+  driven_ = 0;
   forEach([&](std::size_t i, Worker& worker) {
     finished_[i] = 0;
     resetOne(i, worker, episode);

@@ -33,12 +33,24 @@ struct Buffers {
   std::span<std::uint32_t> episode;      // [B]
   std::span<std::uint32_t> steps;        // [B]
   std::span<double> signals;             // [B, signals]
+  std::span<double> final_signals;       // [B, signals]
   std::span<double> expert;              // [B, expert]
   std::span<double> robustness;          // [B, 2]; empty without a specification, as the next one
   std::span<double> final_robustness;    // [B]
   std::span<double> predicates;          // [B, P] of the specification; empty without one, as the next one
   std::span<double> final_predicates;    // [B, P]
   std::span<std::uint8_t> violated;      // [B, guards]
+};
+
+// Where everything is by a robot's sensors, in MuJoCo's arrays. Bodies whose place is no state (fixed ones) count where
+// the task randomises it.
+struct SensedScene {
+  std::span<const double> qpos, qvel, mocap_pos, mocap_quat, body_pos, body_quat;
+};
+
+// What a driven batch tells after its last physics step; poses are those of the bodies in the world.
+struct DrivenScene {
+  std::span<double> qpos, qvel, force, position, rotation;
 };
 
 struct Fault {
@@ -72,6 +84,21 @@ class Batch {
   std::size_t environmentSize() const;
   void getEnvironment(std::size_t environment, std::span<std::uint8_t> out) const;
   void setEnvironment(std::size_t environment, std::span<const std::uint8_t> in);
+
+  // A batch of one as a robot's twin: command() and then sense() are a step() whose physics is the robot's. All that
+  // the program reads is brought up to date but contacts, contact and actuator forces and the sensors of accelerations.
+  // `begins`: an episode starts here; an ended one takes no more. Error NUMERIC where something is not finite.
+  void sense(const SensedScene& scene, bool begins);
+  // From the action to what it asks of the arm's joints at the end of the control step, and of the gripper's control.
+  void command(std::span<double> out);
+  // Position and quaternion of a body (0), site (1) or geom (2) with the joints at `qpos`.
+  void frameAt(std::span<const double> qpos, int kind, int id, std::span<double, 7> out);
+  // A batch of one as the robot itself: one physics step per row of `references` (the arm's joints, then the gripper's
+  // control) and of `velocities` (the arm's joints), with servos as in step(). Where judged, every `substeps` of them
+  // are a control step of the episode, until it ends; the physics goes on. Error PHYSICS where it diverged.
+  void drive(std::span<const double> references, std::span<const double> velocities, bool judged,
+             const DrivenScene& out);
+  std::size_t commandLength() const { return controller_.commandLength(); }
 
   // The full MuJoCo state of one environment into `data`, and its parameters into `model`, a copy of model().
   void readEnvironment(std::size_t environment, mjModel& model, mjData& data) const;
@@ -109,6 +136,10 @@ class Batch {
   void keepLast(std::size_t i);
   std::span<const float> delayed(std::size_t i, std::span<const float> action);
   EpisodeKey keyOf(std::size_t i, std::uint32_t episode) const;
+  void requireTwin() const;
+  void beginTwin(Worker& worker);
+  void loadTwin();
+  const char* judgeDriven(Worker& worker);
 
   std::array<std::uint64_t, 6> stateHeader() const;
   std::array<std::uint64_t, 3> environmentHeader() const;
@@ -142,6 +173,8 @@ class Batch {
   std::vector<std::int32_t> latency_;
   std::vector<std::uint32_t> episodes_, steps_, held_;
   std::vector<std::uint8_t> finished_;
+  int driven_ = 0;                // physics steps of a driven batch since its last control step
+  std::vector<float> effective_;  // [A] of a twin: the action in effect
 };
 
 }  // namespace vernier::physics

@@ -17,6 +17,8 @@ constexpr int kResetTries = 4;
 // What the automatic reset overwrites.
 void Batch::keepLast(std::size_t i) {
   std::copy_n(row(buffers_.observation, i, O_).data(), O_, row(buffers_.final_observation, i, O_).data());
+  const std::size_t S = spec_.program.signals.length;
+  std::copy_n(row(buffers_.signals, i, S).data(), S, row(buffers_.final_signals, i, S).data());
   const std::size_t P = buffers_.predicates.size() / B_;
   std::copy_n(row(buffers_.predicates, i, P).data(), P, row(buffers_.final_predicates, i, P).data());
 }

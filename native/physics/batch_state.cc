@@ -43,6 +43,7 @@ void Batch::visitArrays(const Visit& visit) {
   bytes(buffers_.success);
   bytes(buffers_.steps);
   bytes(buffers_.signals);
+  bytes(buffers_.final_signals);
   bytes(buffers_.expert);
   if (!monitor_) return;
   bytes(monitor_->words());

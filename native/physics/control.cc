@@ -292,6 +292,15 @@ void Controller::apply(mjData& data, int k, const ControlPlan& plan) const {
   for (int control : gripper_controls_) data.ctrl[control] = plan.gripper;
 }
 
+void Controller::drive(mjData& data, std::span<const double> reference, std::span<const double> velocity) const {
+  for (std::size_t i = 0; i < arm_.size(); ++i) {
+    const Joint& joint = arm_[i];
+    const double leading = reference[i] + velocity[i] * joint.lead * period_;
+    data.ctrl[joint.control] = std::clamp(leading * joint.gear, joint.lo, joint.hi);
+  }
+  for (int control : gripper_controls_) data.ctrl[control] = reference[joints()];
+}
+
 void Controller::inverseKinematics(const mjModel& model, const mjData& data, std::span<const float> action,
                                    ControlPlan& plan) const {
   forwardKinematics(model, data, plan);

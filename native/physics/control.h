@@ -47,6 +47,10 @@ class Controller {
   // Plans one control step. `command` holds the previous command and receives the new one.
   void begin(const mjModel& model, const mjData& data, std::span<const float> action, std::span<double> command,
              ControlPlan& plan) const;
+  // Whether the arm's actuators are position servos in this mode.
+  bool servo() const { return spec_.mode != Mode::kTorque && spec_.mode != Mode::kJointVelocity; }
+  // Controls of servos that shall be at `reference` (as a command) and move at `velocity` [joints].
+  void drive(mjData& data, std::span<const double> reference, std::span<const double> velocity) const;
   // Controls of substep k.
   void apply(mjData& data, int k, const ControlPlan& plan) const;
 

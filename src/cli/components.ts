@@ -8,6 +8,7 @@ import { addonStatus, packageRoot } from '#native/addon';
 import { physicsBackend } from '#native/backend';
 import { nativeMujocoVersion } from '#native/nativeBatch';
 import { engineAddon, hasNativeEngine } from '#nn/native';
+import { cycloneFix, cycloneStatus } from '#transport/cycloneAddon';
 
 /** One line of `vernier doctor`. */
 export interface Component {
@@ -191,6 +192,13 @@ function onnxruntime(): Component {
   return { name: 'onnxruntime', state: 'off', version: '', note: 'needed for ONNX base policies only', fix };
 }
 
+function zeromq(): Component {
+  const version = installedVersion('zeromq/package.json');
+  if (version) return { name: 'ZeroMQ', state: 'ok', version, note: 'vernier serve, remote base policies' };
+  const note = 'needed for vernier serve and remote base policies only';
+  return { name: 'ZeroMQ', state: 'off', version: '', note, fix: 'npm install zeromq' };
+}
+
 function cuda(): Component {
   const gpu = versionLine('nvidia-smi', ['--query-gpu=name,driver_version', '--format=csv,noheader']);
   if (gpu)
@@ -201,6 +209,15 @@ function cuda(): Component {
       note: `${gpu}: seen, not used; training runs on the CPU`,
     };
   return { name: 'CUDA', state: 'off', version: '', note: 'no NVIDIA GPU seen; training runs on the CPU' };
+}
+
+function cyclone(): Component {
+  const name = 'Cyclone DDS';
+  const status = cycloneStatus();
+  if (status.kind === 'loaded')
+    return { name, state: 'ok', version: status.addon.version, note: 'ROS 2 graphs without ROS' };
+  const note = `no ROS 2 graphs without ROS: ${status.reason}; training needs none`;
+  return { name, state: 'off', version: '', note, fix: cycloneFix };
 }
 
 function ros(): Component {
@@ -221,6 +238,6 @@ function ros(): Component {
 export async function inspectMachine(): Promise<Component[]> {
   return [
     ...[node(), addon(), ...(await physics()), engine(), cpu(), compiler(), cmake(), python()],
-    ...[await egl(), ffmpeg(), onnxruntime(), cuda(), ros()],
+    ...[await egl(), ffmpeg(), onnxruntime(), zeromq(), cuda(), cyclone(), ros()],
   ];
 }

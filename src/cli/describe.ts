@@ -88,8 +88,12 @@ const fields = (list: PolicyBundle['observationFields']): string =>
 
 function describeBundle(bundle: PolicyBundle): string[] {
   const { base, trained } = bundle;
-  const chunk =
-    base.kind === 'chunk' ? `, ${base.spec.chunk} actions a chunk, widths ${base.spec.hidden.join(' ')}` : '';
+  const more =
+    base.kind === 'chunk'
+      ? `, ${base.spec.chunk} actions a chunk, widths ${base.spec.hidden.join(' ')}`
+      : base.kind === 'remote'
+        ? `, at ${base.endpoint}, ${base.protocol}`
+        : '';
   const residual = trained
     ? `${trained.actor.spec.kind}, scale ${bundle.scale}, widths ${trained.actor.spec.hidden.join(' ')}`
     : 'none: the base alone';
@@ -97,7 +101,7 @@ function describeBundle(bundle: PolicyBundle): string[] {
     ...facts([
       ['task', `${bundle.task}, hash ${bundle.taskHash.slice(0, 16)}`],
       ['robot', `hash ${bundle.robotHash.slice(0, 16)}`],
-      ['base', `${base.kind}${chunk}`],
+      ['base', `${base.kind}${more}`],
       ['residual', residual],
       ['observation', `${bundle.O}: ${fields(bundle.observationFields)}`],
       ['action', `${bundle.A}: ${bundle.actionNames.join(', ')}`],

@@ -5,7 +5,7 @@ import { shownPath } from '#cli/runFolder';
 import { loadSubject, requireBundle } from '#cli/subject';
 import { type Container, decodeContainer, readFileBytes } from '#core/container';
 import type { FormulaBundle } from '#learn/tgpo/formulaBundle';
-import type { PolicyBundle } from '#policy/bundle';
+import type { BaseModel, PolicyBundle } from '#policy/bundle';
 
 /** What each network takes and gives, in the words of policy.json. */
 const NETWORKS = {
@@ -31,13 +31,18 @@ function contract(
     observationLength: O,
     actionLength: A,
     residualScale: scale,
-    base: base.kind === 'chunk' ? { kind: base.kind, ...base.spec } : { kind: base.kind },
+    base: baseContract(base),
     ...(trained ? { residual: trained.actor.spec, actionHalf: Array.from(normaliser.actionHalf) } : {}),
     networks: Object.fromEntries(
       networks.map((name) => [name, { file: `${name}.onnx`, use: NETWORKS[name].use }]),
     ),
     made,
   };
+}
+
+function baseContract(base: BaseModel): Record<string, unknown> {
+  if (base.kind === 'chunk') return { kind: base.kind, ...base.spec };
+  return base.kind === 'remote' ? { ...base } : { kind: base.kind };
 }
 
 /** What the networks of a formula take and give, and how the task's plan comes in. */

@@ -10,6 +10,7 @@ import { inspectCommand } from '#cli/inspect';
 import { splitOverrides } from '#cli/overrides';
 import { playCommand } from '#cli/play';
 import { schemaCommand } from '#cli/schema';
+import { serveCommand } from '#cli/serve';
 import { stlCommand } from '#cli/stl';
 import { trainCommand } from '#cli/train';
 import { packageVersion } from '#cli/version';
@@ -23,6 +24,7 @@ const COMMANDS = [
   demosCommand,
   inspectCommand,
   exportCommand,
+  serveCommand,
   benchCommand,
   stlCommand,
   schemaCommand,
@@ -30,7 +32,7 @@ const COMMANDS = [
 ];
 
 /** Commands that read a task file, and so take `--residual.scale=0.2` and the like. */
-const TAKES_OVERRIDES = new Set(['train', 'eval', 'demos', 'play', 'inspect', 'export']);
+const TAKES_OVERRIDES = new Set(['train', 'eval', 'demos', 'play', 'inspect', 'export', 'serve']);
 
 /** What every command does with a mistake on the command line: throw, and point at --help. */
 function strict(command: Command): Command {

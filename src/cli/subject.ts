@@ -59,7 +59,16 @@ function matching(path: string, task: ResolvedTask): Pick<Subject, 'bundle' | 'f
   const expected = { taskHash, robotHash, controlPeriod, observationFields, actionNames };
   return isFormulaBundle(path)
     ? { bundle: undefined, formula: { path, policy: loadFormulaBundle(path, expected) } }
-    : { bundle: { path, policy: loadBundle(path, expected) }, formula: undefined };
+    : { bundle: { path, policy: relocated(loadBundle(path, expected), task) }, formula: undefined };
+}
+
+/** A bundle with a remote base asks where the task says, with its overrides, and else where it was trained. */
+function relocated(bundle: PolicyBundle, { spec }: ResolvedTask): PolicyBundle {
+  const { base } = bundle;
+  if (base.kind !== 'remote') return bundle;
+  const { endpoint = base.endpoint, timeout_ms, reconnect_ms } = spec.base;
+  const timeoutMs = timeout_ms ?? base.timeoutMs;
+  return { ...bundle, base: { ...base, endpoint, timeoutMs, reconnectMs: reconnect_ms ?? base.reconnectMs } };
 }
 
 /** The bundle, or an error that says how to come by one. */

@@ -1,5 +1,6 @@
 import {
   type Container,
+  type ContainerArray,
   containerArray,
   decodeContainer,
   encodeContainer,
@@ -37,7 +38,7 @@ export interface DemosHeader {
 }
 
 /** N episodes; episode k has length_k steps and length_k + 1 observations, stored one after the other.
- * @shape observation [sum(length + 1), O], action [sum(length), A], reward [sum(length)] */
+ * @shape observation [sum(length + 1), O], action [sum(length), A], reward [sum(length)], signals [sum(length + 1), S] */
 export interface Demos extends DemosHeader {
   readonly O: number;
   readonly A: number;
@@ -45,6 +46,8 @@ export interface Demos extends DemosHeader {
   readonly observation: Float32Array;
   readonly action: Float32Array;
   readonly reward: Float32Array;
+  /** What the aids of a task's reward look at, with the names of its columns; left out for tasks without. */
+  readonly signals?: { readonly names: readonly string[]; readonly values: Float64Array };
 }
 
 const KIND = 'demos';
@@ -57,15 +60,19 @@ export function saveDemos(path: string, demos: Demos): void {
 }
 
 function toContainer(demos: Demos): Container {
-  const { O, A, episodes, observation, action, reward, ...header } = demos;
+  const { O, A, episodes, observation, action, reward, signals, ...header } = demos;
+  const S = signals?.names.length ?? 0;
   return {
     kind: KIND,
     version: VERSION,
-    meta: { ...header, episodes },
-    arrays: new Map([
+    meta: { ...header, episodes, ...(signals ? { signalNames: signals.names } : {}) },
+    arrays: new Map<string, ContainerArray>([
       ['observation', { shape: [observation.length / O, O], data: observation }],
       ['action', { shape: [action.length / A, A], data: action }],
       ['reward', { shape: [reward.length], data: reward }],
+      ...(signals
+        ? [['signals', { shape: [signals.values.length / S, S], data: signals.values }] as const]
+        : []),
     ]),
   };
 }
@@ -83,9 +90,14 @@ export function loadDemos(path: string, expected?: DemosExpectation): Demos {
   const bytes = readFileBytes(path, 'record demonstrations first: vernier demos <task>');
   const options = { kind: KIND, version: VERSION, code: 'DATA', label: path } as const;
   const container = decodeContainer(bytes, options);
-  const { episodes, ...header } = container.meta as unknown as DemosHeader & { episodes: Episode[] };
+  const { episodes, signalNames, ...header } = container.meta as unknown as DemosHeader & {
+    episodes: Episode[];
+    signalNames?: string[];
+  };
   const O = container.arrays.get('observation')?.shape[1] ?? 0;
   const A = container.arrays.get('action')?.shape[1] ?? 0;
+  const signalValues = (S: number): Float64Array =>
+    containerArray(container, 'signals', 'f64', [-1, S], options);
   const demos: Demos = {
     ...header,
     O,
@@ -94,6 +106,7 @@ export function loadDemos(path: string, expected?: DemosExpectation): Demos {
     observation: containerArray(container, 'observation', 'f32', [-1, O], options),
     action: containerArray(container, 'action', 'f32', [-1, A], options),
     reward: containerArray(container, 'reward', 'f32', [-1], options),
+    ...(signalNames ? { signals: { names: signalNames, values: signalValues(signalNames.length) } } : {}),
   };
   checkDemos(demos, path);
   if (expected) checkExpectation(demos, expected, path);
@@ -126,6 +139,9 @@ function checkDemos(demos: Demos, path: string): void {
     ['observation', demos.observation, (steps + episodes.length) * O],
     ['action', demos.action, steps * A],
     ['reward', demos.reward, steps],
+    ...(demos.signals
+      ? [['signals', demos.signals.values, (steps + episodes.length) * demos.signals.names.length] as const]
+      : []),
   ] as const)
     if (data.length !== wanted) fail(`${name} holds ${data.length} numbers, the episodes need ${wanted}`);
   const fields = demos.observationFields.reduce((sum, f) => sum + f.length, 0);
@@ -165,36 +181,59 @@ export function episodeOffsets(
   });
 }
 
+interface OpenEpisode {
+  readonly observation: number[];
+  readonly action: number[];
+  readonly reward: number[];
+  readonly signals: number[];
+}
+
+const emptyEpisode = (): OpenEpisode => ({ observation: [], action: [], reward: [], signals: [] });
+
 /** Gathers the steps of B environments and keeps whole episodes. */
 export class EpisodeRecorder {
   readonly #O: number;
   readonly #A: number;
-  readonly #open: { observation: number[]; action: number[]; reward: number[] }[];
-  readonly #kept: {
-    readonly episode: Episode;
-    readonly data: { observation: number[]; action: number[]; reward: number[] };
-  }[] = [];
+  readonly #signalNames: readonly string[];
+  readonly #open: OpenEpisode[];
+  readonly #kept: { readonly episode: Episode; readonly data: OpenEpisode }[] = [];
 
-  constructor(B: number, O: number, A: number) {
+  /** @param signalNames columns of the signals to keep; none when left out */
+  constructor(B: number, O: number, A: number, signalNames: readonly string[] = []) {
     this.#O = O;
     this.#A = A;
-    this.#open = Array.from({ length: B }, () => ({ observation: [], action: [], reward: [] }));
+    this.#signalNames = signalNames;
+    this.#open = Array.from({ length: B }, emptyEpisode);
   }
 
-  /** One step of one environment. */
-  add(row: number, observation: Float32Array, action: Float32Array, reward: number): void {
+  /** One step of one environment. @param signals at the observation. @shape [B,S] */
+  add(
+    row: number,
+    observation: Float32Array,
+    action: Float32Array,
+    reward: number,
+    signals: Float64Array,
+  ): void {
     const open = this.#open[row]!;
-    for (let i = 0; i < this.#O; i++) open.observation.push(observation[row * this.#O + i]!);
-    for (let i = 0; i < this.#A; i++) open.action.push(action[row * this.#A + i]!);
+    append(open.observation, observation, row, this.#O);
+    append(open.action, action, row, this.#A);
+    append(open.signals, signals, row, this.#signalNames.length);
     open.reward.push(reward);
   }
 
   /** Ends the open episode of one environment; `keep` says whether it is worth keeping. */
-  finish(row: number, finalObservation: Float32Array, episode: Omit<Episode, 'length'>, keep: boolean): void {
+  finish(
+    row: number,
+    finalObservation: Float32Array,
+    finalSignals: Float64Array,
+    episode: Omit<Episode, 'length'>,
+    keep: boolean,
+  ): void {
     const data = this.#open[row]!;
-    this.#open[row] = { observation: [], action: [], reward: [] };
+    this.#open[row] = emptyEpisode();
     if (!keep) return;
-    for (let i = 0; i < this.#O; i++) data.observation.push(finalObservation[row * this.#O + i]!);
+    append(data.observation, finalObservation, row, this.#O);
+    append(data.signals, finalSignals, row, this.#signalNames.length);
     this.#kept.push({ episode: { ...episode, length: data.reward.length }, data });
   }
 
@@ -205,6 +244,8 @@ export class EpisodeRecorder {
         (a, b) => a.episode.episode - b.episode.episode || a.episode.environment - b.episode.environment,
       )
       .slice(0, count);
+    const names = this.#signalNames;
+    const signals = { names, values: Float64Array.from(kept.flatMap((k) => k.data.signals)) };
     return {
       ...header,
       O: this.#O,
@@ -213,6 +254,11 @@ export class EpisodeRecorder {
       observation: Float32Array.from(kept.flatMap((k) => k.data.observation)),
       action: Float32Array.from(kept.flatMap((k) => k.data.action)),
       reward: Float32Array.from(kept.flatMap((k) => k.data.reward)),
+      ...(names.length > 0 ? { signals } : {}),
     };
   }
+}
+
+function append(to: number[], from: ArrayLike<number>, row: number, width: number): void {
+  for (let i = 0; i < width; i++) to.push(from[row * width + i]!);
 }

@@ -43,6 +43,8 @@ export interface ReplayOptions {
   readonly capacity: number;
   readonly nStep: number;
   readonly gamma: number;
+  /** Steps of the longest episode, where rewards are credited after episodes have ended; else left out. */
+  readonly horizon?: number;
 }
 
 /** A ring of n-step transitions. Windows are built per environment, end at termination or truncation, and
@@ -56,6 +58,10 @@ export class Replay {
   readonly #pendingCount: Int32Array;
   readonly #at: Readonly<Record<keyof SampledBatch, number>>;
   readonly #index: Int32Array;
+  /** Per environment: the running number of the transition that each step of its episode begins. [environments,horizon] */
+  readonly #written: Int32Array;
+  readonly #writtenCount: Int32Array;
+  #writes = 0;
   #cursor = 0;
   #size = 0;
 
@@ -79,6 +85,8 @@ export class Replay {
     this.#pending = new Float32Array(environments * nStep * this.#width);
     this.#pendingCount = new Int32Array(environments);
     this.#index = new Int32Array(4096);
+    this.#written = new Int32Array(environments * (options.horizon ?? 0));
+    this.#writtenCount = new Int32Array(environments);
   }
 
   /** Transitions that can be sampled. */
@@ -107,10 +115,10 @@ export class Replay {
     count++;
     const done = step.terminated[row] === 1 || step.truncated[row] === 1;
     if (done) {
-      for (let i = 0; i < count; i++) this.#emit(first + i * this.#width, count - i, step, row);
+      for (let i = 0; i < count; i++) this.#emit(environment, first + i * this.#width, count - i, step, row);
       count = 0;
     } else if (count === nStep) {
-      this.#emit(first, nStep, step, row);
+      this.#emit(environment, first, nStep, step, row);
       pending.copyWithin(first, first + this.#width, first + count * this.#width);
       count--;
     }
@@ -120,9 +128,32 @@ export class Replay {
   /** Forgets the open window of an environment: its episode broke off without an outcome. */
   discardPending(environment: number): void {
     this.#pendingCount[environment] = 0;
+    this.#writtenCount[environment] = 0;
   }
 
-  #emit(slot: number, length: number, step: StepBatch, row: number): void {
+  /** Credits the steps of the episode that just ended with more reward: each window gets its discounted part.
+   * Transitions that the ring has overwritten since are gone. Every ended episode must be settled, one by one.
+   * @shape credits [T] */
+  settle(environment: number, credits: Float64Array): void {
+    const { nStep, gamma, capacity, horizon = 0 } = this.#options;
+    if (this.#writtenCount[environment] !== credits.length)
+      throw new VernierError(
+        'SHAPE',
+        `${credits.length} credits for an episode of ${this.#writtenCount[environment]} steps`,
+      );
+    this.#writtenCount[environment] = 0;
+    for (let t = 0; t < credits.length; t++) {
+      const number = this.#written[environment * horizon + t]!;
+      if (this.#writes - number > capacity) continue;
+      const last = Math.min(t + nStep, credits.length);
+      let credit = 0;
+      for (let k = last - 1; k >= t; k--) credit = credits[k]! + gamma * credit;
+      const at = (number % capacity) * this.#width + this.#at.reward;
+      this.#rows[at] = this.#rows[at]! + credit;
+    }
+  }
+
+  #emit(environment: number, slot: number, length: number, step: StepBatch, row: number): void {
     const { O, A, gamma, capacity } = this.#options;
     const at = this.#at;
     const to = this.#cursor * this.#width;
@@ -133,8 +164,20 @@ export class Replay {
     this.#rows[to + at.nextPhase] = step.nextPhase[row]!;
     copy(step.nextBase, row * A, this.#rows, to + at.nextBase, A);
     this.#ended[this.#cursor] = (terminated ? 1 : 0) | (step.truncated[row] === 1 ? 2 : 0);
+    this.#note(environment);
     this.#cursor = (this.#cursor + 1) % capacity;
     this.#size = Math.min(this.#size + 1, capacity);
+  }
+
+  /** Remembers where the next step of an episode was written. */
+  #note(environment: number): void {
+    const { horizon } = this.#options;
+    if (horizon !== undefined) {
+      const t = this.#writtenCount[environment]!;
+      this.#written[environment * horizon + t] = this.#writes;
+      this.#writtenCount[environment] = t + 1;
+    }
+    this.#writes++;
   }
 
   /** Draws `count` transitions, with replacement, into rows [from, from + count) of the batch. */
@@ -190,7 +233,9 @@ export class Replay {
       ended: this.#ended.subarray(0, this.#size),
       pending: this.#pending,
       pendingCount: this.#pendingCount,
-      position: Int32Array.of(this.#cursor, this.#size),
+      position: Int32Array.of(this.#cursor, this.#size, this.#writes),
+      written: this.#written,
+      writtenCount: this.#writtenCount,
     };
   }
 
@@ -203,6 +248,9 @@ export class Replay {
     this.#pendingCount.set(state['pendingCount']!);
     this.#cursor = position[0]!;
     this.#size = position[1]!;
+    this.#writes = position[2]!;
+    this.#written.set(state['written']!);
+    this.#writtenCount.set(state['writtenCount']!);
   }
 }
 

@@ -10,18 +10,20 @@ import { VernierError } from '#core/errors';
 import { PhiloxStream } from '#core/philox';
 import type { Demos } from '#data/demos';
 import { type BcProgress, chunkSpecOf, cloneBase } from '#learn/bc';
+import type { Problem } from '#learn/problem';
+import { prepareRemote, runRemote } from '#learn/remoteBase';
 import type { CompileOptions } from '#nn/compile';
 import type { BaseModel } from '#policy/bundle';
 import { chunkNetwork } from '#policy/chunkPolicy';
 import { fitNormaliser, type Normaliser } from '#policy/normaliser';
 import type { BaseSpec } from '#spec/learningSchema';
 
-/** The run's base policy: cloned, read from an ONNX file, or none to speak of. */
+/** The run's base policy: cloned, read from an ONNX file, asked of a server, or none to speak of. */
 
 export interface BaseStageOptions {
   readonly settings: BaseSpec;
   readonly demos: Demos;
-  /** Where a cloned base is kept. */
+  /** Where a cloned base is kept, or what a server said of itself. */
   readonly file: string;
   readonly compile: CompileOptions;
   readonly report: (progress: BcProgress) => void;
@@ -30,17 +32,21 @@ export interface BaseStageOptions {
 
 /** The base, cloned now where it is to be cloned; undefined where `stop` ended the cloning. */
 export async function prepareBase(options: BaseStageOptions): Promise<BaseModel | undefined> {
-  const { settings } = options;
-  return settings.kind === 'chunk' ? cloneChunkBase(options) : givenBase(settings, settings.kind);
+  const { settings, demos, file } = options;
+  if (settings.kind === 'chunk') return cloneChunkBase(options);
+  return settings.kind === 'remote'
+    ? prepareRemote(settings, demos, file)
+    : givenBase(settings, settings.kind);
 }
 
 /** The base of a run that has been through this stage. */
-export function runBase(settings: BaseSpec, file: string, O: number, A: number): BaseModel {
-  return settings.kind === 'chunk' ? loadBase(file, settings, O, A) : givenBase(settings, settings.kind);
+export function runBase(settings: BaseSpec, file: string, problem: Problem): BaseModel {
+  if (settings.kind === 'chunk') return loadBase(file, settings, problem.O, problem.A);
+  return settings.kind === 'remote' ? runRemote(settings, problem, file) : givenBase(settings, settings.kind);
 }
 
 /** A base that nothing needs to be done for. */
-function givenBase(settings: BaseSpec, kind: Exclude<BaseSpec['kind'], 'chunk'>): BaseModel {
+function givenBase(settings: BaseSpec, kind: Exclude<BaseSpec['kind'], 'chunk' | 'remote'>): BaseModel {
   switch (kind) {
     case 'zero':
       return { kind };

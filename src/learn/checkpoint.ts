@@ -15,7 +15,7 @@ import { VernierError } from '#core/errors';
  * two are kept, so that a torn one costs an interval and not the run. */
 
 const KIND = 'checkpoint';
-const VERSION = 1;
+const VERSION = 2;
 const NAME = /^checkpoint-(\d+)\.vrn$/;
 
 export interface Checkpoint {

@@ -3,7 +3,9 @@ import { type Demos, EpisodeRecorder, episodeOffsets } from '#data/demos';
 import { Replay, type StepBatch } from '#data/replay';
 import type { Problem } from '#learn/problem';
 import type { BasePolicy } from '#policy/policy';
+import { RewardShaper } from '#reward/rewardShaper';
 import type { DemosSpec } from '#spec/learningSchema';
+import type { ResolvedReward } from '#spec/resolvedReward';
 
 /** Demonstrations: recording them with the expert, and labelling them for the replay. */
 
@@ -40,8 +42,9 @@ export async function collectDemos(
   });
   try {
     const expert = problem.makeExpert(env, settings.seed);
-    const recorder = new EpisodeRecorder(env.B, env.O, env.A);
+    const recorder = new EpisodeRecorder(env.B, env.O, env.A, problem.signalNames);
     const before = new Float32Array(env.observation.length);
+    const signals = new Float64Array(env.signals.length);
     const done = new Uint8Array(env.B);
     let kept = 0;
     let tried = 0;
@@ -55,16 +58,23 @@ export async function collectDemos(
         expert.act(env.action);
         for (let i = 0; i < env.action.length; i++) env.action[i] = Math.min(1, Math.max(-1, env.action[i]!));
         before.set(env.observation);
+        signals.set(env.signals);
         env.step();
         done.fill(0);
         for (let row = 0; row < env.B; row++) {
           if (env.active[row] === 0) continue;
-          recorder.add(row, before, env.action, env.reward[row]!);
+          recorder.add(row, before, env.action, env.reward[row]!, signals);
           if (env.terminated[row] === 0 && env.truncated[row] === 0) continue;
           const success = env.success[row] === 1;
           const fault = env.faults.some((f) => f.environment === row);
           const keep = !fault && (success || !settings.successful_only);
-          recorder.finish(row, env.finalObservation, outcome(env, row, settings.seed), keep);
+          recorder.finish(
+            row,
+            env.finalObservation,
+            env.finalSignals,
+            outcome(env, row, settings.seed),
+            keep,
+          );
           done[row] = 1;
           env.active[row] = 0;
           running--;
@@ -118,16 +128,23 @@ function tooFew(task: string, kept: number, wanted: number, tried: number): neve
 }
 
 /** Demonstrations as replay transitions. The base, one row, is asked at every observation of a demonstration, the
- * last included, and starts each one afresh. */
+ * last included, and starts each one afresh. The aids of a reward look at the recorded signals.
+ * @throws VernierError DATA where those were not recorded */
 export async function labelDemos(
   demos: Demos,
   base: BasePolicy,
   settings: { readonly nStep: number; readonly gamma: number },
+  reward?: ResolvedReward,
 ): Promise<Replay> {
   const { O, A, episodes } = demos;
   const steps = episodes.reduce((sum, e) => sum + e.length, 0);
   const { nStep, gamma } = settings;
-  const replay = new Replay({ O, A, environments: 1, capacity: steps, nStep, gamma });
+  const shaper = reward && new RewardShaper(reward, 1, gamma);
+  const horizon = shaper?.credits ? Math.max(...episodes.map(({ length }) => length)) : undefined;
+  const replay = new Replay({
+    ...{ O, A, environments: 1, capacity: steps, nStep, gamma },
+    ...(horizon === undefined ? {} : { horizon }),
+  });
   const offsets = episodeOffsets(demos);
   const action = new Float32Array(A);
   for (const [k, episode] of episodes.entries()) {
@@ -153,7 +170,7 @@ export async function labelDemos(
       phase,
       base: labels,
       action: demos.action.subarray(step * A, (step + length) * A),
-      reward: demos.reward.subarray(step, step + length),
+      reward: Float32Array.from(demos.reward.subarray(step, step + length)),
       nextObservation: observation.subarray(O),
       nextPhase: phase.subarray(1),
       nextBase: labels.subarray(A),
@@ -161,7 +178,32 @@ export async function labelDemos(
       // A demonstration that just stops has no outcome: what follows has a value.
       truncated: flags(!episode.terminated),
     };
+    const credits = shaper && shapeDemo(shaper, demos, k, batch.reward);
     for (let t = 0; t < length; t++) replay.add(0, batch, t);
+    if (credits && horizon !== undefined) replay.settle(0, credits);
   }
   return replay;
+}
+
+/** Adds to the rewards of demonstration k what the aids make of it. @returns the credits of its steps */
+function shapeDemo(shaper: RewardShaper, demos: Demos, k: number, outReward: Float32Array): Float64Array {
+  const { signals, episodes } = demos;
+  if (!signals)
+    throw new VernierError(
+      'DATA',
+      `the demonstrations of ${demos.task} lack what the reward's aids look at`,
+      {
+        hint: 'record them again with the present task file: vernier demos <task>',
+      },
+    );
+  const S = signals.names.length;
+  const first = episodeOffsets(demos)[k]!.observation;
+  const { length, terminated, success } = episodes[k]!;
+  const sample = (t: number): Float64Array => signals.values.subarray((first + t) * S, (first + t + 1) * S);
+  shaper.begin(0, sample(0));
+  for (let t = 0; t < length; t++) {
+    const own = outReward[t]!;
+    outReward[t] = own + shaper.step(0, sample(t + 1), own, terminated && t === length - 1);
+  }
+  return shaper.finish(0, success).credits;
 }

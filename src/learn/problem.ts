@@ -14,6 +14,8 @@ export type LearnEnv = Pick<
   | 'terminated'
   | 'truncated'
   | 'success'
+  | 'signals'
+  | 'finalSignals'
   | 'active'
   | 'episode'
   | 'faults'
@@ -45,6 +47,8 @@ export interface Problem extends DemosHeader {
   readonly O: number;
   readonly A: number;
   readonly horizon: number;
+  /** Columns of the environments' signals, where demonstrations must keep them for the aids of a reward. */
+  readonly signalNames?: readonly string[];
   /** What the actions mean, for a bundle: the control mode and its scales. */
   readonly control: Readonly<Record<string, unknown>>;
   makeEnv(options: ProblemEnvOptions): Promise<LearnEnv>;

@@ -4,6 +4,7 @@ import type { RunDirectory } from '#learn/runDirectory';
 import type { Backend } from '#nn/compile';
 import type { BaseSpec, DemosSpec, EvaluationSpec, ResidualSpec } from '#spec/learningSchema';
 import type { ResolvedTask } from '#spec/resolved';
+import type { ResolvedReward } from '#spec/resolvedReward';
 
 /** What a run is made with. */
 export interface RunConfig {
@@ -11,6 +12,8 @@ export interface RunConfig {
   readonly base: BaseSpec;
   readonly residual: ResidualSpec;
   readonly evaluation: EvaluationSpec;
+  /** Aids on the way to the task's reward. */
+  readonly reward?: ResolvedReward | undefined;
   /** Training engine; native where it is built, when left out. */
   readonly backend?: Backend;
 }
@@ -22,9 +25,14 @@ export function runConfig(task: ResolvedTask): RunConfig {
     file === undefined ? {} : { file: resolve(dirname(task.file), file) };
   return {
     demos: { ...demos, ...beside(demos.file) },
-    base: { ...base, ...beside(base.file) },
+    base: {
+      ...base,
+      ...beside(base.file),
+      ...(base.server_key === undefined ? {} : { server_key: resolve(dirname(task.file), base.server_key) }),
+    },
     residual,
     evaluation,
+    reward: task.reward,
   };
 }
 
@@ -39,20 +47,31 @@ const FREE = [
   'stop_at',
 ];
 
+/** The same of the base: where a remote one is found. */
+const FREE_OF_BASE = ['endpoint', 'timeout_ms', 'reconnect_ms', 'server_key', 'encoding'];
+
 /** Writes the settings into a run folder that is new or was started with the same ones.
  * @throws VernierError CHECKPOINT as `checkFolder` */
 export function claimFolder(run: RunDirectory, taskHash: string, config: RunConfig): void {
   checkFolder(run, taskHash, config);
-  const { residual, ...rest } = config;
-  run.writeJson('config.json', { task: taskHash, ...rest, residual });
+  const { residual, reward = 'none', ...rest } = config;
+  run.writeJson('config.json', { task: taskHash, ...rest, residual, reward });
 }
 
 /** A run folder belongs to one task and one set of settings. Changes nothing.
  * @throws VernierError CHECKPOINT naming the first setting that differs */
 export function checkFolder(run: RunDirectory, taskHash: string, config: RunConfig): void {
-  const { residual, ...rest } = config;
-  const fixed = Object.fromEntries(Object.entries(residual).filter(([key]) => !FREE.includes(key)));
-  agreesWith(run, { task: taskHash, ...rest, evaluation: undefined, residual: fixed });
+  const { residual, base, reward = 'none', ...rest } = config;
+  const fixed = (settings: object, free: readonly string[]) =>
+    Object.fromEntries(Object.entries(settings).filter(([key]) => !free.includes(key)));
+  agreesWith(run, {
+    task: taskHash,
+    ...rest,
+    base: fixed(base, FREE_OF_BASE),
+    evaluation: undefined,
+    residual: fixed(residual, FREE),
+    reward,
+  });
 }
 
 /** That the run folder is new, or that its config.json says the same as `wanted` wherever that is not undefined.

@@ -24,6 +24,7 @@ export function taskProblem(task: ResolvedTask): Problem {
     O: task.observationLength,
     A: task.actionLength,
     horizon: task.horizon,
+    ...(task.reward ? { signalNames: columnNames(task) } : {}),
     control: { ...task.control },
     makeEnv: async (options) => {
       const env = await makeEnv(task, options);
@@ -40,4 +41,11 @@ export function taskProblem(task: ResolvedTask): Problem {
       return new Expert(task, own, seed);
     },
   };
+}
+
+/** One name for each number among the signals. */
+function columnNames({ program }: ResolvedTask): string[] {
+  return program.signalNames.flatMap(({ name, length }) =>
+    length === 1 ? [name] : Array.from({ length }, (_, i) => `${name}[${i}]`),
+  );
 }

@@ -18,6 +18,7 @@ import type { CompileOptions } from '#nn/compile';
 import { type BaseModel, makeBase } from '#policy/bundle';
 import { actionsUnscaled, fitNormaliser, type Normaliser } from '#policy/normaliser';
 import { ResidualPolicy } from '#policy/residualPolicy';
+import { describeWarning } from '#reward/hackAlarm';
 import type { ResolvedTask } from '#spec/resolved';
 
 /** A whole training run: demonstrations, base, online learning, evaluation, bundle. It resumes from whatever its
@@ -182,7 +183,7 @@ class TrainingRun {
     base: BaseModel,
     checkpoint: LoadedCheckpoint | undefined,
   ): Promise<TrainResult> {
-    const { residual: settings, evaluation } = this.#config;
+    const { residual: settings, evaluation, reward } = this.#config;
     // The baseline without a base starts from rest.
     const used: BaseModel = settings.algorithm === 'rlpd' ? { kind: 'zero' } : base;
     const normaliser = this.#normaliser(demos);
@@ -195,6 +196,7 @@ class TrainingRun {
       base: policies.acting,
       normaliser,
       demos: await this.#labelled(demos, used),
+      aids: reward && { reward, horizon: this.#problem.horizon },
       settings,
       compile: this.#compile,
     });
@@ -244,7 +246,7 @@ class TrainingRun {
     const { O, A } = this.#problem;
     const policy = await makeBase(base, { B: 1, O, A }, this.#compile);
     try {
-      return await labelDemos(demos, policy, { nStep, gamma });
+      return await labelDemos(demos, policy, { nStep, gamma }, this.#config.reward);
     } finally {
       policy.close();
     }
@@ -273,6 +275,8 @@ class TrainingRun {
         yielded = now;
       }
       if (progress.due(now)) this.#tell(progress.event(now, phase));
+      for (const warning of trainer.takeWarnings())
+        this.#tell({ kind: 'note', text: describeWarning(warning) });
       if (this.#signal.aborted) {
         this.#checkpoint(stage);
         return false;

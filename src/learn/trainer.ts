@@ -11,7 +11,10 @@ import type { CompileOptions } from '#nn/compile';
 import { compose } from '#policy/compose';
 import type { Normaliser } from '#policy/normaliser';
 import type { BasePolicy } from '#policy/policy';
+import type { HackWarning } from '#reward/hackAlarm';
+import { RewardShaper } from '#reward/rewardShaper';
 import type { ResidualSpec } from '#spec/learningSchema';
+import type { ResolvedReward } from '#spec/resolvedReward';
 
 /** The online loop: acting, storing, updating, over B environments at once.
  *
@@ -24,6 +27,8 @@ export interface TrainerOptions {
   readonly base: BasePolicy;
   readonly normaliser: Normaliser;
   readonly demos: Replay | undefined;
+  /** Aids on the way to the task's reward, and the steps of the longest episode; none when left out. */
+  readonly aids?: { readonly reward: ResolvedReward; readonly horizon: number } | undefined;
   readonly settings: ResidualSpec;
   readonly compile: CompileOptions;
 }
@@ -59,7 +64,9 @@ export class Trainer {
   };
   /** Outcome of the last episodes, oldest first: 1 = success. */
   readonly recent: number[] = [];
+  #warnings: HackWarning[] = [];
   readonly #options: TrainerOptions;
+  readonly #shaper: RewardShaper | undefined;
   readonly #draws: { readonly explore: Draws; readonly sample: Draws; readonly warmup: Draws };
   readonly #step: StepBatch & {
     readonly observation: Float32Array;
@@ -71,16 +78,20 @@ export class Trainer {
   #sums = new Map<string, { sum: number; count: number }>();
 
   constructor(options: TrainerOptions) {
-    const { env, normaliser, settings } = options;
+    const { env, normaliser, settings, aids } = options;
     const { B, O, A } = env;
     this.#options = options;
+    this.#shaper = aids && new RewardShaper(aids.reward, B, settings.gamma);
     const rng = new PhiloxStream(settings.seed, STREAMS.initial);
     this.agent = new Agent(
       { O, A, environments: B, normaliser, settings, rng, compile: options.compile },
       algorithmOf(settings, A, rng),
     );
     const { n_step: nStep, gamma, replay: capacity } = settings;
-    this.replay = new Replay({ O, A, environments: B, capacity, nStep, gamma });
+    this.replay = new Replay({
+      ...{ O, A, environments: B, capacity, nStep, gamma },
+      ...(aids && this.#shaper?.credits ? { horizon: aids.horizon } : {}),
+    });
     this.#draws = {
       explore: new Draws(settings.seed, STREAMS.explore),
       sample: new Draws(settings.seed, STREAMS.sample),
@@ -94,7 +105,7 @@ export class Trainer {
       phase: new Float32Array(B),
       base: new Float32Array(B * A),
       action: new Float32Array(B * A),
-      reward: env.reward,
+      reward: this.#shaper ? new Float32Array(B) : env.reward,
       nextObservation: env.finalObservation,
       nextPhase: this.#phase,
       nextBase: this.#baseAction,
@@ -107,6 +118,7 @@ export class Trainer {
   async begin(): Promise<void> {
     const { env, base, settings } = this.#options;
     env.reset({ seed: settings.seed });
+    for (let row = 0; row < env.B; row++) this.#shaper?.begin(row, signalsOf(env.signals, row, env.B));
     base.reset();
     await this.#askBase(env.observation);
   }
@@ -186,14 +198,31 @@ export class Trainer {
         this.replay.discardPending(row);
         this.counters.faults++;
       } else {
-        this.replay.add(row, this.#step, row);
+        this.#addStep(row, done);
         if (done) this.#countEpisode(env.success[row]!);
       }
+      if (done) this.#shaper?.begin(row, signalsOf(env.signals, row, env.B));
     }
     this.counters.environmentSteps += env.B;
     if (!ended) return;
     base.reset(this.#done);
     await this.#askBase(env.observation, this.#done);
+  }
+
+  /** Stores a row's step with what the aids make of it. */
+  #addStep(row: number, done: boolean): void {
+    const { env } = this.#options;
+    const shaper = this.#shaper;
+    if (shaper) {
+      const own = env.reward[row]!;
+      const values = signalsOf(env.finalSignals, row, env.B);
+      this.#step.reward[row] = own + shaper.step(row, values, own, env.terminated[row] === 1);
+    }
+    this.replay.add(row, this.#step, row);
+    if (!shaper || !done) return;
+    const { credits, warning } = shaper.finish(row, env.success[row] === 1);
+    if (shaper.credits) this.replay.settle(row, credits);
+    if (warning) this.#warnings.push(warning);
   }
 
   async #askBase(observation: Float32Array, mask?: Uint8Array): Promise<void> {
@@ -265,6 +294,13 @@ export class Trainer {
     }
   }
 
+  /** What the reward's aids did that looks wrong, since the last call. */
+  takeWarnings(): readonly HackWarning[] {
+    const warnings = this.#warnings;
+    this.#warnings = [];
+    return warnings;
+  }
+
   /** Averages of what the updates reported since the last call. */
   takeAverages(): Record<string, number> {
     const averages = Object.fromEntries([...this.#sums].map(([name, { sum, count }]) => [name, sum / count]));
@@ -284,6 +320,7 @@ export class Trainer {
     return {
       counters: { ...this.counters },
       recent: [...this.recent],
+      ...(this.#shaper ? { reward: this.#shaper.save() } : {}),
       draws: { explore: explore.position, sample: sample.position, warmup: warmup.position },
     };
   }
@@ -302,9 +339,11 @@ export class Trainer {
     const meta = checkpoint.meta as {
       counters: Counters;
       recent: number[];
+      reward?: unknown;
       draws: { explore: number; sample: number; warmup: number };
     };
     Object.assign(this.counters, meta.counters);
+    this.#shaper?.restore(meta.reward);
     this.recent.splice(0, this.recent.length, ...meta.recent);
     this.#draws.explore.position = meta.draws.explore;
     this.#draws.sample.position = meta.draws.sample;
@@ -314,6 +353,11 @@ export class Trainer {
   close(): void {
     this.agent.close();
   }
+}
+
+function signalsOf(signals: Float64Array, row: number, B: number): Float64Array {
+  const width = signals.length / B;
+  return signals.subarray(row * width, (row + 1) * width);
 }
 
 /** The residual's scale after so many environment steps. */

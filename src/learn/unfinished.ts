@@ -38,7 +38,9 @@ export function unfinishedPolicy(
     ...{ task, taskHash, robotHash, controlPeriod, observationFields, actionNames, control, O, A },
     scale: scaleAt(settings, environmentSteps),
     base:
-      settings.algorithm === 'rlpd' ? { kind: 'zero' } : runBase(config.base, join(folder, 'base.vrn'), O, A),
+      settings.algorithm === 'rlpd'
+        ? { kind: 'zero' }
+        : runBase(config.base, join(folder, 'base.vrn'), problem),
     normaliser: normaliserOf(checkpoint, checkpoint.path),
     trained: trainedActor(problem, config, checkpoint),
     made: { algorithm: settings.algorithm, environmentSteps },

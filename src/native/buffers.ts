@@ -19,6 +19,7 @@ export function allocateBuffers(spec: PhysicsSpec): BatchBuffers {
     episode: new Uint32Array(B),
     steps: new Uint32Array(B),
     signals: new Float64Array(B * signals.length),
+    finalSignals: new Float64Array(B * signals.length),
     expert: new Float64Array(B * expert.length),
     robustness: new Float64Array(2 * judged),
     finalRobustness: new Float64Array(judged).fill(Number.NaN),
@@ -46,6 +47,7 @@ export abstract class BufferedBatch implements BatchBuffers {
   readonly episode: Uint32Array;
   readonly steps: Uint32Array;
   readonly signals: Float64Array;
+  readonly finalSignals: Float64Array;
   readonly expert: Float64Array;
   readonly robustness: Float64Array;
   readonly finalRobustness: Float64Array;
@@ -70,6 +72,7 @@ export abstract class BufferedBatch implements BatchBuffers {
     this.episode = buffers.episode;
     this.steps = buffers.steps;
     this.signals = buffers.signals;
+    this.finalSignals = buffers.finalSignals;
     this.expert = buffers.expert;
     this.robustness = buffers.robustness;
     this.finalRobustness = buffers.finalRobustness;

@@ -2,7 +2,15 @@ import { type ErrorCode, VernierError } from '#core/errors';
 import type { ModelNames, ModelSource } from '#core/model';
 import { requireAddon } from '#native/addon';
 import { allocateBuffers, BufferedBatch } from '#native/buffers';
-import type { BatchBuffers, EnvFault, EnvScene, PhysicsBatch, ResetOptions } from '#native/physicsBatch';
+import type {
+  BatchBuffers,
+  DrivenScene,
+  EnvFault,
+  EnvScene,
+  PhysicsBatch,
+  ResetOptions,
+  SensedScene,
+} from '#native/physicsBatch';
 import type { PhysicsSpec } from '#native/physicsSpec';
 
 /** The addon's physics; native/binding/physics has the other side. */
@@ -33,6 +41,11 @@ interface NativePhysicsBatch {
   getEnvironment(environment: number): Uint8Array;
   setEnvironment(environment: number, state: Uint8Array): void;
   read(environment: number): EnvScene;
+  readonly commandLength: number;
+  sense(scene: SensedScene, begins: boolean): void;
+  command(out: Float64Array): void;
+  frameAt(qpos: Float64Array, kind: number, id: number, out: Float64Array): void;
+  drive(references: Float64Array, velocities: Float64Array, judged: boolean, out: DrivenScene): void;
   close(): void;
 }
 
@@ -83,6 +96,7 @@ function translated(error: unknown): unknown {
 class NativeBatch extends BufferedBatch implements PhysicsBatch {
   readonly backend = 'native';
   readonly threads: number;
+  readonly commandLength: number;
   readonly #native: NativePhysicsBatch;
   #faults: readonly EnvFault[] = NO_FAULTS;
 
@@ -91,6 +105,7 @@ class NativeBatch extends BufferedBatch implements PhysicsBatch {
     super(spec, buffers);
     this.#native = coded(() => new (physics().PhysicsBatch)(toNative(spec.model), spec, buffers));
     this.threads = this.#native.threads;
+    this.commandLength = this.#native.commandLength;
   }
 
   get faults(): readonly EnvFault[] {
@@ -140,6 +155,23 @@ class NativeBatch extends BufferedBatch implements PhysicsBatch {
 
   readCopy(environment: number): EnvScene {
     return coded(() => this.#native.read(environment));
+  }
+
+  sense(scene: SensedScene, begins: boolean): void {
+    coded(() => this.#native.sense(scene, begins));
+    this.#faults = NO_FAULTS;
+  }
+
+  command(outCommand: Float64Array): void {
+    coded(() => this.#native.command(outCommand));
+  }
+
+  frameAt(qpos: Float64Array, kind: number, id: number, outPose: Float64Array): void {
+    coded(() => this.#native.frameAt(qpos, kind, id, outPose));
+  }
+
+  drive(references: Float64Array, velocities: Float64Array, judged: boolean, outScene: DrivenScene): void {
+    coded(() => this.#native.drive(references, velocities, judged, outScene));
   }
 
   close(): void {

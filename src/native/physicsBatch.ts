@@ -1,3 +1,5 @@
+import type { ModelNames } from '#core/model';
+
 /** What a physics backend offers to the environment: native/physics through the addon, or its WASM twin.
  * Both take the same plain description and write to the same kinds of buffers. */
 
@@ -32,9 +34,37 @@ export interface EnvScene {
   readonly bodyQuat: Float64Array;
 }
 
+/** Where everything is by a robot's sensors; what no sensor tells is as readCopy() had it.
+ * @shape as EnvScene; of bodyPos and bodyQuat those count that the task randomises */
+export type SensedScene = Omit<EnvScene, 'time'>;
+
+/** What a driven batch tells after its last physics step; poses of the bodies are in the world, w first.
+ * @shape qpos [Q], qvel [V], force [actuators], position [bodies,3], rotation [bodies,4] f64 */
+export interface DrivenScene {
+  readonly qpos: Float64Array;
+  readonly qvel: Float64Array;
+  readonly force: Float64Array;
+  readonly position: Float64Array;
+  readonly rotation: Float64Array;
+}
+
+export function createDrivenScene(names: ModelNames): DrivenScene {
+  const bodies = names.body.length;
+  return {
+    qpos: new Float64Array(names.nq),
+    qvel: new Float64Array(names.nv),
+    force: new Float64Array(names.nu),
+    position: new Float64Array(3 * bodies),
+    rotation: new Float64Array(4 * bodies),
+  };
+}
+
+/** Kinds of frames that frameAt() knows. */
+export const twinFrame = { body: 0, site: 1, geom: 2 } as const;
+
 /** The buffers of a batch of B environments; a call writes them in place and nothing is allocated per step.
  * @shape action [B,A] f32 in [-1,1]; observation, finalObservation [B,O] f32; reward [B] f32; terminated, truncated,
- * success, active [B] u8; episode, steps [B] u32; signals, expert [B,.], robustness [B,2], finalRobustness [B], predicates,
+ * success, active [B] u8; episode, steps [B] u32; signals, finalSignals, expert [B,.], robustness [B,2], finalRobustness [B], predicates,
  * finalPredicates [B,P] f64; violated [B,guards] u8 */
 export interface BatchBuffers {
   readonly action: Float32Array;
@@ -57,6 +87,8 @@ export interface BatchBuffers {
   readonly steps: Uint32Array;
   /** Values behind `observation`, never those of the ended episode. */
   readonly signals: Float64Array;
+  /** The same behind `finalObservation`. */
+  readonly finalSignals: Float64Array;
   readonly expert: Float64Array;
   /** Robust interval of the running episode's specification, lower and upper; empty for tasks without, as the next. */
   readonly robustness: Float64Array;
@@ -101,5 +133,29 @@ export interface PhysicsBatch extends BatchBuffers {
 
   /** Where everything is in one environment, for viewers and tests. */
   readCopy(environment: number): EnvScene;
+
+  /** Length of what command() writes: the arm's joints, then the gripper's control where there is one. */
+  readonly commandLength: number;
+  /** A batch of one as a robot's twin: command() and then sense() are a step() whose physics is the robot's. What sense()
+   * brings up to date is all that the task reads, but for contacts, contact and actuator forces and the sensors of
+   * accelerations. It observes, judges, and counts the step; an episode that has ended takes no more.
+   * @param begins an episode starts here, with the arm's position as its command
+   * @throws NUMERIC when something is not finite; STATE when the episode is over; USAGE for more environments than one,
+   * or an analytic model */
+  sense(scene: SensedScene, begins: boolean): void;
+  /** From `action` to where the arm's joints shall be at the end of the control step (speeds or torques in those modes),
+   * and the gripper's control. @shape outCommand [commandLength] @throws NUMERIC, STATE, USAGE */
+  command(outCommand: Float64Array): void;
+  /** Position and quaternion (w first) of a frame with the joints at `qpos`, the rest as last sensed.
+   * @param kind of twinFrame @shape qpos [Q], outPose [7] @throws USAGE */
+  frameAt(qpos: Float64Array, kind: number, id: number, outPose: Float64Array): void;
+  /** A batch of one as the robot itself: one physics step per row, with servos that lead as those of step() do. Where
+   * judged, as many of them as in training are a control step of the episode: observation, success and the rest are
+   * brought up to date then, until it ends. The physics goes on. The action counts as the neutral one, and the command
+   * is the last reference.
+   * @shape references [k, commandLength] where the servos shall be at the end of each step; velocities [k, joints]
+   * @throws PHYSICS when it diverged; NUMERIC; USAGE for more environments than one, analytic models, and modes without
+   * position servos */
+  drive(references: Float64Array, velocities: Float64Array, judged: boolean, outScene: DrivenScene): void;
   close(): void;
 }

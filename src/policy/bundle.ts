@@ -26,6 +26,8 @@ import {
 import type { Normaliser } from '#policy/normaliser';
 import { OnnxPolicy } from '#policy/onnxPolicy';
 import type { BasePolicy } from '#policy/policy';
+import type { RemoteModel } from '#policy/remoteModel';
+import { RemotePolicy } from '#policy/remotePolicy';
 import { ResidualPolicy } from '#policy/residualPolicy';
 import { RandomPolicy, ZeroPolicy } from '#policy/simpleBases';
 
@@ -43,7 +45,8 @@ export type BaseModel =
       readonly network: Network;
       readonly normaliser: Normaliser;
     }
-  | { readonly kind: 'onnx'; readonly model: Uint8Array; readonly label: string; readonly execute?: number };
+  | { readonly kind: 'onnx'; readonly model: Uint8Array; readonly label: string; readonly execute?: number }
+  | RemoteModel;
 
 /** The base's policy for B rows. */
 export async function makeBase(
@@ -69,6 +72,8 @@ export async function makeBase(
         ...(execute === undefined ? {} : { execute }),
       });
     }
+    case 'remote':
+      return new RemotePolicy(model, { B, O, A });
     default:
       return model satisfies never;
   }
@@ -155,6 +160,8 @@ function baseMeta(base: BaseModel): Record<string, unknown> {
       return { kind: base.kind, spec: base.spec };
     case 'onnx':
       return { kind: base.kind, label: base.label, execute: base.execute };
+    case 'remote':
+      return { ...base };
     default:
       return base satisfies never;
   }
@@ -245,6 +252,8 @@ export function loadBundle(path: string, expected: BundleExpectation = {}): Poli
         const execute = base.execute === undefined ? {} : { execute: base.execute };
         return { kind: 'onnx', model, label: base.label!, ...execute };
       }
+      case 'remote':
+        return base as unknown as RemoteModel;
       default:
         return base.kind satisfies never;
     }

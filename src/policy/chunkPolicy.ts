@@ -51,6 +51,7 @@ export class ChunkPolicy implements BasePolicy {
   readonly O: number;
   readonly A: number;
   readonly chunk: number;
+  readonly execute: number;
   readonly phase: Float32Array;
   readonly state: ChunkQueue['state'];
   readonly #queue: ChunkQueue;
@@ -71,6 +72,7 @@ export class ChunkPolicy implements BasePolicy {
     this.A = A;
     this.chunk = chunk;
     this.#queue = new ChunkQueue(B, A, chunk, execute);
+    this.execute = this.#queue.execute;
     this.phase = this.#queue.phase;
     this.state = this.#queue.state;
     const actions = chunkActions(network, input('observation', [B, O]), normaliser, chunk);

@@ -32,6 +32,13 @@ export class ChunkQueue {
     return false;
   }
 
+  /** The rows that need a new chunk. */
+  dueRows(mask?: Uint8Array): number[] {
+    const rows: number[] = [];
+    for (let row = 0; row < this.B; row++) if (this.#isDue(row, mask)) rows.push(row);
+    return rows;
+  }
+
   /** Takes over the chunks of the rows that need one; `actions` has all rows. @shape actions [B,H*A] */
   refill(actions: ArrayLike<number>, mask?: Uint8Array): void {
     const { queue, used } = this.state;

@@ -56,6 +56,7 @@ export class OnnxPolicy implements BasePolicy {
   readonly O: number;
   readonly A: number;
   readonly chunk: number;
+  readonly execute: number;
   readonly phase: Float32Array;
   readonly state: ChunkQueue['state'];
   readonly #queue: ChunkQueue;
@@ -69,6 +70,7 @@ export class OnnxPolicy implements BasePolicy {
     this.A = A;
     this.chunk = model.width / A;
     this.#queue = new ChunkQueue(B, A, this.chunk, Math.min(this.chunk, execute ?? this.chunk));
+    this.execute = this.#queue.execute;
     this.phase = this.#queue.phase;
     this.state = this.#queue.state;
     this.#model = model;

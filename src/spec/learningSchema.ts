@@ -26,14 +26,57 @@ export const demosSchema = z
   })
   .meta({ description: 'Demonstrations for the base and for the demo half of each batch.' });
 
+/** What a remote base is told. Optional, so that run folders of before these keys can be gone on with. */
+const remoteKeys = {
+  endpoint: z
+    .string()
+    .regex(/^(tcp|ipc):\/\/.+/, 'expected tcp://host:port or ipc://path')
+    .optional()
+    .meta({ description: 'remote: where the policy server listens, tcp://127.0.0.1:5555.' }),
+  protocol: z.enum(['vernier', 'groot-n1.5', 'groot-n1.6']).optional().meta({
+    description:
+      'remote: how the server is spoken to. vernier (default): `vernier serve`; groot-n1.5, groot-n1.6: servers of Isaac GR00T.',
+  }),
+  encoding: z
+    .enum(['groot', 'openpi'])
+    .optional()
+    .meta({ description: 'remote: how arrays stand in messages. Default: groot.' }),
+  timeout_ms: count.optional().meta({ description: 'remote: deadline of one call. Default: 2000.' }),
+  reconnect_ms: count.optional().meta({
+    description: 'remote: how long calls are repeated when the server does not answer. Default: 10000.',
+  }),
+  observation: z
+    .record(z.string().min(1), z.union([z.string(), z.array(z.string()).min(1)]))
+    .optional()
+    .meta({
+      description:
+        "remote: the server's names and the entries of the observation that are sent under them. Default: the whole observation.",
+    }),
+  text: z
+    .record(z.string().min(1), z.string())
+    .optional()
+    .meta({ description: "remote: instructions, by the server's names." }),
+  actions: z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .meta({ description: 'remote: keys of the answer, put one behind the other. Default: actions.' }),
+  server_key: z
+    .string()
+    .min(1)
+    .optional()
+    .meta({ description: "remote: file of the server's public key (CurveZMQ), relative to the task file." }),
+};
+
 /** Fields that only chunk (behaviour cloning) reads are ignored by the other kinds. */
 export const baseSchema = z
   .strictObject({
-    kind: z.enum(['chunk', 'onnx', 'zero', 'random']).default('chunk').meta({
+    kind: z.enum(['chunk', 'onnx', 'remote', 'zero', 'random']).default('chunk').meta({
       description:
-        'chunk: cloned from the demos, predicts a chunk of actions; onnx: a file; zero; random: uniform.',
+        'chunk: cloned from the demos, predicts a chunk of actions; onnx: a file; remote: a policy server; zero; random: uniform.',
     }),
     file: z.string().min(1).optional().meta({ description: 'onnx: the model, relative to the task file.' }),
+    ...remoteKeys,
     chunk: count.default(8).meta({ description: 'Actions per inference.' }),
     execute: count
       .optional()

@@ -2,6 +2,7 @@ import type { ModelNames, ModelSource } from '#core/model';
 import type { Program, Slot } from '#expr/program';
 import type { DynamicsSpec, RandomizationSpec, Range } from '#native/physicsSpec';
 import type { ResolvedMonitors } from '#spec/monitor';
+import type { ResolvedReward } from '#spec/resolvedReward';
 import type { ControlAxis, ControlMode, RobotSpec } from '#spec/robotSchema';
 import type { TaskSpec } from '#spec/taskSchema';
 
@@ -128,6 +129,8 @@ export interface ResolvedTask {
   readonly actionNames: readonly string[];
   readonly program: Program;
   readonly expert: ResolvedExpert | undefined;
+  /** Aids on the way to the reward; undefined without any. */
+  readonly reward: ResolvedReward | undefined;
   /** The formulas under `spec` and `guard`. */
   readonly monitors: ResolvedMonitors | undefined;
 }

@@ -15,7 +15,8 @@ import { parseFile } from '#spec/mistakes';
 import { composeModel } from '#spec/model';
 import { type ResolvedMonitors, resolveMonitors } from '#spec/monitor';
 import { resolveRandomize } from '#spec/randomize';
-import type { ResolvedControl, ResolvedExpert, ResolvedRobot, ResolvedTask } from '#spec/resolved';
+import type { ResolvedControl, ResolvedRobot, ResolvedTask } from '#spec/resolved';
+import { resolveReward, termsOf } from '#spec/reward';
 import { readRobot, resolveRobot, robotNames, shortPath } from '#spec/robot';
 import { type TaskSpec, taskSchema } from '#spec/taskSchema';
 
@@ -46,7 +47,7 @@ export async function loadTask(
   const entries = actionNames(control, robot);
   const randomize = resolveRandomize(spec, config, robot, names);
   const compiler = new ExpressionCompiler(names, robotNames(robot, entries.length));
-  const { program, expert, monitors } = compileTask(spec, config, compiler, control, robot);
+  const { program, expert, reward, monitors } = compileTask(spec, config, compiler, control, robot);
   if (control.dynamics) requireAnalytic(program, randomize, config);
   return {
     name: spec.name,
@@ -66,6 +67,7 @@ export async function loadTask(
     actionNames: entries,
     program,
     expert,
+    reward,
     monitors,
   };
 }
@@ -109,7 +111,17 @@ function requireConsistent(
   if (base.kind === 'onnx' && base.file === undefined) {
     config.fail(['base', 'file'], 'missing key, expected the path of an ONNX file, since base.kind is onnx');
   }
-  if (base.execute !== undefined && base.execute > base.chunk) {
+  if (base.kind === 'remote' && base.endpoint === undefined) {
+    config.fail(['base', 'endpoint'], 'missing key, expected tcp://host:port, since base.kind is remote');
+  }
+  if (base.kind === 'remote' && base.protocol?.startsWith('groot') && base.observation === undefined) {
+    config.fail(
+      ['base', 'observation'],
+      `missing key, expected what is sent under which name, since base.protocol is ${base.protocol}`,
+    );
+  }
+  // How long the chunks of a server are is known when it has been asked.
+  if (base.kind !== 'remote' && base.execute !== undefined && base.execute > base.chunk) {
     config.fail(['base', 'execute'], `expected at most base.chunk, ${base.chunk}, received ${base.execute}`);
   }
   if (demos.attempts !== undefined && demos.attempts < demos.episodes) {
@@ -138,7 +150,7 @@ function compileTask(
   compiler: ExpressionCompiler,
   control: ResolvedControl,
   robot: ResolvedRobot,
-): { program: Program; expert: ResolvedExpert | undefined; monitors: ResolvedMonitors | undefined } {
+): Pick<ResolvedTask, 'program' | 'expert' | 'reward' | 'monitors'> {
   for (const name of Object.keys(spec.signals)) {
     const path = ['signals', name];
     if (name === 'success' || name === 'failure') {
@@ -152,13 +164,28 @@ function compileTask(
   if (failure) compiler.defineSignal('failure', failure);
   compiler.outputSignals();
   outputObservation(spec, config, compiler);
-  outputReward(spec, config, compiler);
+  const reward = resolveReward(spec, config, compiler);
   if (success) compiler.output('success', 'success', compiler.condition(success), success);
   if (failure) compiler.output('failure', 'failure', compiler.condition(failure), failure);
   const expert = resolveExpert(spec, config, compiler, control, robot);
   const monitors = resolveMonitors(spec, config, compiler, control);
   const program = compiler.finish();
-  return { program: withMonitor(program, monitors), expert, monitors };
+  const whole = withMonitor(program, monitors);
+  requireObserved(spec, config, whole);
+  return { program: whole, expert, reward, monitors };
+}
+
+/** What a remote base is sent has to be observed. */
+function requireObserved({ base }: TaskSpec, config: ConfigFile, { observationNames }: Program): void {
+  const names = observationNames.map(({ name }) => name);
+  for (const [key, sent] of Object.entries(base.observation ?? {})) {
+    const missing = [sent].flat().find((name) => !names.includes(name));
+    if (missing !== undefined)
+      config.fail(
+        ['base', 'observation', key],
+        `${JSON.stringify(missing)} is no entry of the observation, which has ${names.join(', ')}`,
+      );
+  }
 }
 
 /** What the monitor puts behind the observation, by name. */
@@ -178,14 +205,6 @@ function outputObservation(spec: TaskSpec, config: ConfigFile, compiler: Express
     const value = compiler.value(source);
     const scaled = named ? compiler.scaled(value, entry.scale ?? 1) : value;
     compiler.output('observation', named ? entry.name : source.text.trim(), scaled, source);
-  }
-}
-
-function outputReward(spec: TaskSpec, config: ConfigFile, compiler: ExpressionCompiler): void {
-  if (spec.reward === 'sparse') return;
-  for (const [i, { name, weight }] of spec.reward.entries()) {
-    const source = config.expression(['reward', i, 'term']);
-    compiler.output('reward', name ?? source.text.trim(), compiler.term(source, weight), source);
   }
 }
 
@@ -211,7 +230,17 @@ function hashTask(
   const formulas = spec.spec === undefined && guard.length === 0 ? {} : { spec: spec.spec, guard };
   const { arm, gripper, end_effector, base, limits } = robot.spec;
   const content = {
-    task: { horizon, randomize, signals, observation, success, success_hold, failure, reward, ...formulas },
+    task: {
+      horizon,
+      randomize,
+      signals,
+      observation,
+      success,
+      success_hold,
+      failure,
+      reward: termsOf(reward),
+      ...formulas,
+    },
     robot: { arm, gripper, end_effector, base, limits, dynamics },
     control,
     model: model.hash,

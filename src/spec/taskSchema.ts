@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { baseSchema, demosSchema, evaluationSchema, residualSchema } from '#spec/learningSchema';
+import { rewardSchema } from '#spec/rewardSchema';
 import { controlSchema, dynamicsSchema } from '#spec/robotSchema';
 import { tgpoSchema } from '#spec/tgpoSchema';
 import { defaultSemantics } from '#stl/formula';
@@ -198,18 +199,7 @@ export const taskSchema = z
     guard: z.array(guardSchema).default([]).meta({ description: 'Safety clauses, watched at every step.' }),
     success_hold: count.default(1).meta({ description: 'Control steps in a row that success must hold.' }),
     failure: condition.optional().meta({ description: 'Ends the episode without reward.' }),
-    reward: z
-      .union([
-        z.literal('sparse'),
-        z
-          .array(z.strictObject({ name: name.optional(), term: expression, weight: z.number().default(1) }))
-          .min(1),
-      ])
-      .default('sparse')
-      .meta({
-        description:
-          'sparse: 1 on success. Or a list of terms whose weighted sum is the reward of each step.',
-      }),
+    reward: rewardSchema,
     expert: expertSchema.optional(),
     demos: demosSchema.prefault({}),
     base: baseSchema.prefault({}),

@@ -12,7 +12,8 @@ export interface RobotTransport {
    * @throws BACKEND when the middleware refuses; DATA for a name or type that is none */
   publisher(topic: string, type: string, quality: Quality): Publisher;
 
-  /** Messages in the order they came; with depth 1 only the newest is kept while the thread is busy. */
+  /** Messages in the order they came; with depth 1 only the newest is kept while the thread is busy. What `onMessage`
+   * throws is an uncaught exception of the thread. */
   subscriber(
     topic: string,
     type: string,
@@ -21,8 +22,8 @@ export interface RobotTransport {
   ): Subscriber;
 
   /** @param type `rcl_interfaces/srv/GetParameters`
-   * @param answer from request to response, both CDR; what it throws is told to `onError` and leaves the caller without
-   * an answer */
+   * @param answer from request to response, both CDR; what it throws leaves the caller without an answer
+   * @param onError takes that error; without it the error is an uncaught exception of the thread */
   service(
     name: string,
     type: string,
@@ -45,6 +46,8 @@ export interface TransportCapabilities {
   readonly deadline: boolean;
   /** May be opened in a worker thread. */
   readonly workerThreads: boolean;
+  /** `sentAt` and `receivedAt` are those of the wire; else both are the time at which the thread took the message. */
+  readonly arrivalTimes: boolean;
 }
 
 export interface Quality {
@@ -66,9 +69,9 @@ export const statusQuality: Quality = { reliability: 'reliable', durability: 'tr
 export interface ReceivedMessage {
   /** CDR with its four bytes of header; the receiver's to keep. */
   readonly bytes: Uint8Array;
-  /** Nanoseconds since 1970 by the sender's clock when it was sent. */
+  /** Nanoseconds since 1970 by the sender's clock when it was sent (see `arrivalTimes`). */
   readonly sentAt: bigint;
-  /** Milliseconds on this process's `performance.now()` clock when it arrived. */
+  /** Milliseconds on this process's `performance.now()` clock when it arrived (see `arrivalTimes`). */
   readonly receivedAt: number;
 }
 
@@ -77,7 +80,8 @@ export interface Endpoint {
 }
 
 export interface Publisher extends Endpoint {
-  /** @throws BACKEND when the middleware refuses; STATE when closed */
+  /** @throws BACKEND when the middleware refuses; TIMEOUT when a reliable subscriber does not keep up (nothing is
+   * sent then); STATE when closed */
   write(message: Uint8Array): void;
   /** Subscribers that match now. */
   matched(): number;
@@ -93,7 +97,8 @@ export interface Subscriber extends Endpoint {
 export interface ServiceClient extends Endpoint {
   /** Whether a server matches now. */
   available(): boolean;
-  /** @throws TIMEOUT when no answer came in time; BACKEND when the middleware refuses */
+  /** Waits for a server too, where none matches yet.
+   * @throws TIMEOUT when no answer came in time; BACKEND when the middleware refuses; STATE when closed meanwhile */
   call(request: Uint8Array, timeoutMs: number): Promise<Uint8Array>;
 }
 
@@ -104,6 +109,9 @@ export interface ActionHandlers {
   accept(goal: Uint8Array): boolean;
   /** Runs from acceptance to the end of the goal. */
   execute(goal: ServerGoal): Promise<GoalOutcome>;
+  /** Takes what the other two throw: the goal is then refused without an answer, or ends aborted with an empty result.
+   * Without it the error is an uncaught exception of the thread. */
+  readonly onError?: (error: unknown) => void;
 }
 
 export interface ServerGoal {

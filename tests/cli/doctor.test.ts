@@ -19,6 +19,7 @@ it('lists every component with its state', () => {
       'CMake',
       'Python, pip',
       'CUDA',
+      'Cyclone DDS',
       'ROS 2',
     ]),
   );

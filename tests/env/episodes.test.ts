@@ -6,7 +6,8 @@ const groups = { observation: ['sled.position.x', 'wheel.yaw', 'arm.velocity', '
 
 describe.each(backends)('episodes on %s', (backend) => {
   it.runIf(backend === 'wasm' || hasNative)('end at the horizon and start again', async () => {
-    const spec = physics(await bench(namesOn(backend)), groups, { environments: 2, horizon: 3 });
+    const withSignals = { ...groups, signals: ['sled.position.x', 'step'] };
+    const spec = physics(await bench(namesOn(backend)), withSignals, { environments: 2, horizon: 3 });
     await withBatch(backend, spec, (batch) => {
       batch.action.fill(1);
       for (let step = 1; step <= 7; step++) {
@@ -20,6 +21,8 @@ describe.each(backends)('episodes on %s', (backend) => {
         const final = batch.finalObservation[4];
         expect(now).toBe(step % 3);
         expect(final).toBe(last ? 3 : step % 3);
+        expect([batch.signals[3], batch.finalSignals[3]]).toEqual([now, final]);
+        expect(batch.finalSignals[2]).toBeCloseTo(batch.finalObservation[5]!, 6);
       }
       expect(batch.observation[0]).toBeGreaterThan(0.05);
     });

@@ -31,6 +31,9 @@ export class KinematicPegEnv implements LearnEnv {
   readonly success: Uint8Array;
   readonly active: Uint8Array;
   readonly episode: Uint32Array;
+  /** How near the peg is to the hole's axis, 0 to 1, and whether it is on it. [B,2] */
+  readonly signals: Float64Array;
+  readonly finalSignals: Float64Array;
   readonly faults: { environment: number; episode: number; step: number; cause: string }[] = [];
   readonly horizon: number;
   #seed: number;
@@ -43,6 +46,8 @@ export class KinematicPegEnv implements LearnEnv {
     this.action = new Float32Array(B * A);
     this.observation = new Float32Array(B * O);
     this.finalObservation = new Float32Array(B * O);
+    this.signals = new Float64Array(B * 2);
+    this.finalSignals = new Float64Array(B * 2);
     this.reward = new Float32Array(B);
     this.terminated = new Uint8Array(B);
     this.truncated = new Uint8Array(B);
@@ -78,10 +83,10 @@ export class KinematicPegEnv implements LearnEnv {
       ],
       row * STATE,
     );
-    this.#observe(row, this.observation);
+    this.#observe(row, this.observation, this.signals);
   }
 
-  #observe(row: number, out: Float32Array): void {
+  #observe(row: number, out: Float32Array, outSignals: Float64Array): void {
     const [x, y, z, vx, vy, vz, hx, hy] = this.#state.subarray(row * STATE, (row + 1) * STATE);
     out.set(
       [
@@ -98,6 +103,8 @@ export class KinematicPegEnv implements LearnEnv {
       ],
       row * O,
     );
+    const lateral = Math.hypot(x! - hx!, y! - hy!);
+    outSignals.set([Math.max(0, 1 - lateral / 0.2), lateral < 0.004 ? 1 : 0], row * 2);
   }
 
   step(): void {
@@ -128,8 +135,8 @@ export class KinematicPegEnv implements LearnEnv {
     const inserted = z < -0.03;
     this.reward[row] = this.terminated[row] = this.success[row] = inserted ? 1 : 0;
     this.truncated[row] = !inserted && s[10]! >= this.horizon ? 1 : 0;
-    this.#observe(row, this.finalObservation);
-    this.#observe(row, this.observation);
+    this.#observe(row, this.finalObservation, this.finalSignals);
+    this.#observe(row, this.observation, this.signals);
     if (inserted || this.truncated[row] === 1) {
       this.episode[row]!++;
       this.#begin(row);
@@ -150,7 +157,7 @@ export class KinematicPegEnv implements LearnEnv {
     this.#seed = numbers[0]!;
     this.episode.set(numbers.subarray(1, 1 + this.B));
     this.#state.set(numbers.subarray(1 + this.B));
-    for (let row = 0; row < this.B; row++) this.#observe(row, this.observation);
+    for (let row = 0; row < this.B; row++) this.#observe(row, this.observation, this.signals);
   }
 
   close(): void {}
@@ -201,6 +208,7 @@ export function kinematicPeg(options: { horizon?: number; noise?: number } = {})
     A,
     horizon,
     control: { mode: 'kinematic', unit: UNIT },
+    signalNames: ['nearness', 'centred'],
     makeEnv: async ({ environments, seed }: ProblemEnvOptions) =>
       new KinematicPegEnv(environments, seed, horizon),
     makeExpert: (env, seed) => new KinematicPegExpert(env as KinematicPegEnv, seed, options.noise ?? 0.1),

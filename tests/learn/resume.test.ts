@@ -10,6 +10,7 @@ import type { TrainEvent } from '#learn/events';
 import { RunDirectory } from '#learn/runDirectory';
 import { type TrainResult, trainProblem } from '#learn/train';
 import { packageRoot } from '#native/addon';
+import type { MethodSpec, ResolvedReward, RewardEntry } from '#spec/resolvedReward';
 import { kinematicPeg } from './kinematicPeg.js';
 import { smallRun } from './smallRun.js';
 
@@ -32,6 +33,26 @@ const REST = {
   backend: 'reference',
 } as const;
 
+/** Over the signals of the kinematic peg: nearness, centred. */
+const everyAid: ResolvedReward = {
+  entries: [
+    aid({ kind: 'potential', veto: undefined }, { weight: 0.5 }),
+    aid({ kind: 'bonus' }, { gate: 'success', weight: 0.01 }),
+    aid({ kind: 'stages' }, { offset: 1 }),
+    aid({ kind: 'partial', inaction: 0.1 }, { offset: 1, gate: 1 }),
+    aid({ kind: 'process', form: 'delta', margin: 0 }),
+    aid({ kind: 'novelty', cell: 0.1, exponent: 0.5 }, { length: 2, weight: 0.1 }),
+    aid({ kind: 'coverage', cell: 0.1 }, { weight: 0.02 }),
+    aid({ kind: 'attribution', ridge: 1 }, { length: 2, cap: undefined }),
+  ],
+  factors: [0],
+};
+
+function aid(method: MethodSpec, rest: Partial<RewardEntry> = {}): RewardEntry {
+  const common = { weight: 1, offset: 0, length: 1, cap: 0.9, gate: undefined, invariant: false };
+  return { ...common, name: method.kind, method, ...rest };
+}
+
 const newFolder = (): string => mkdtempSync(join(tmpdir(), 'vernier-resume-'));
 
 async function runIn(
@@ -39,8 +60,9 @@ async function runIn(
   residual: Record<string, unknown>,
   signal = new AbortController().signal,
   onEvent: (event: TrainEvent) => void = () => {},
+  reward?: ResolvedReward,
 ): Promise<TrainResult> {
-  const config = smallRun({ ...QUICK, ...residual }, REST);
+  const config = { ...smallRun({ ...QUICK, ...residual }, REST), reward };
   return trainProblem(kinematicPeg(), config, new RunDirectory(folder), onEvent, signal);
 }
 
@@ -93,6 +115,20 @@ describe('resuming', { timeout: 240_000 }, () => {
     }
     // The overlap changes when things happen, not what.
     expectSame(await uninterrupted(240, { learner_thread: true }), await uninterrupted(240));
+  });
+
+  it('holds with aids of every kind in the reward, whose settings belong to the folder', async () => {
+    const runs = async (steps: number[], reward: ResolvedReward): Promise<string> => {
+      const folder = newFolder();
+      for (const n of steps) await runIn(folder, { steps: n }, undefined, undefined, reward);
+      return folder;
+    };
+    const reference = await runs([300], everyAid);
+    const folder = await runs([170, 300], everyAid);
+    expectSame(folder, reference);
+    expect(contents(folder).arrays).not.toEqual(contents(await uninterrupted(300)).arrays);
+    const other = { ...everyAid, factors: [] };
+    await expect(runIn(folder, { steps: 400 }, undefined, undefined, other)).rejects.toThrow(/reward/);
   });
 
   it('holds after an interruption at any moment, which saves and ends cleanly', async () => {

@@ -14,10 +14,10 @@ const MAY_IMPORT = {
   spec: ['expr', 'stl', 'native', 'core'],
   nn: ['native', 'core'],
   env: ['spec', 'expr', 'stl', 'native', 'core'],
-  policy: ['nn', 'native', 'spec', 'core'],
+  policy: ['nn', 'transport', 'native', 'spec', 'core'],
   data: ['transport', 'spec', 'core'],
   transport: ['core'],
-  reward: ['env', 'nn', 'stl', 'expr', 'data', 'core'],
+  reward: ['env', 'nn', 'stl', 'spec', 'expr', 'data', 'core'],
   learn: ['nn', 'policy', 'data', 'env', 'reward', 'transport', 'stl', 'spec', 'core'],
   view: ['policy', 'data', 'env', 'stl', 'spec', 'transport', 'native', 'core'],
   deploy: ['policy', 'data', 'env', 'stl', 'spec', 'transport', 'native', 'core'],
@@ -27,11 +27,14 @@ const MAY_IMPORT = {
 /** Each of these is loaded in one file only: the place to look when it does not load. A quoted name counts, so
  * that an import through a variable is seen too. */
 const LOADED_ONCE = new Map([
-  ...['onnxruntime-node', '@mujoco/mujoco', 'rclnodejs', 'zeromq', '@resvg/resvg-js'].map((name) => [
+  ...['onnxruntime-node', '@mujoco/mujoco', 'zeromq', '@resvg/resvg-js'].map((name) => [
     name,
     new RegExp(`(['"\`])${name}\\1`),
   ]),
-  ['a .node file', /\.node['"`]/],
+  // Also the name of a kind of transport: only an import counts.
+  ['rclnodejs', /(?:import|require|from)\s*\(?\s*(['"`])rclnodejs\1/],
+  ['vernier_dds.node', /vernier_dds\.node['"`]/],
+  ['a .node file', /(?<!vernier_dds)\.node['"`]/],
 ]);
 
 /** folder under native -> the folders whose headers it may include. */
@@ -43,6 +46,7 @@ const NATIVE_MAY_INCLUDE = {
   replay: ['core'],
   physics: ['expr', 'stl', 'core'],
   render: ['physics', 'core'],
+  transport: ['core'],
   binding: ['*'],
 };
 

@@ -353,6 +353,7 @@ Buffers parseBuffers(const Napi::Object& object) {
   out.episode = typed<std::uint32_t>(object, "episode", napi_uint32_array);
   out.steps = typed<std::uint32_t>(object, "steps", napi_uint32_array);
   out.signals = typed<double>(object, "signals", napi_float64_array);
+  out.final_signals = typed<double>(object, "finalSignals", napi_float64_array);
   out.expert = typed<double>(object, "expert", napi_float64_array);
   out.robustness = typed<double>(object, "robustness", napi_float64_array);
   out.final_robustness = typed<double>(object, "finalRobustness", napi_float64_array);

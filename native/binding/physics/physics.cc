@@ -3,6 +3,7 @@
 #include <napi.h>
 
 #include <memory>
+#include <span>
 #include <string>
 
 #include "binding/physics/names.h"
@@ -28,7 +29,12 @@ class PhysicsBatch : public Napi::ObjectWrap<PhysicsBatch> {
                            InstanceMethod("getEnvironment", &PhysicsBatch::getEnvironment),
                            InstanceMethod("setEnvironment", &PhysicsBatch::setEnvironment),
                            InstanceMethod("read", &PhysicsBatch::read),
+                           InstanceMethod("sense", &PhysicsBatch::sense),
+                           InstanceMethod("command", &PhysicsBatch::command),
+                           InstanceMethod("frameAt", &PhysicsBatch::frameAt),
+                           InstanceMethod("drive", &PhysicsBatch::drive),
                            InstanceMethod("close", &PhysicsBatch::close),
+                           InstanceAccessor("commandLength", &PhysicsBatch::commandLength, nullptr),
                            InstanceAccessor("threads", &PhysicsBatch::threads, nullptr),
                            InstanceAccessor("seed", &PhysicsBatch::seed, nullptr),
                            InstanceAccessor("firstEnvironment", &PhysicsBatch::firstEnvironment, nullptr),
@@ -236,6 +242,76 @@ class PhysicsBatch : public Napi::ObjectWrap<PhysicsBatch> {
     auto out = Napi::Float64Array::New(env, static_cast<std::size_t>(count));
     std::copy_n(values, count, out.Data());
     return out;
+  }
+
+  static std::span<double> doubles(const Napi::Value& value, const char* name) {
+    if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_float64_array) {
+      throw Error("USAGE", std::string(name) + ": expected a Float64Array");
+    }
+    auto array = value.As<Napi::Float64Array>();
+    return {array.Data(), array.ElementLength()};
+  }
+
+  // ({qpos, qvel, mocapPos, mocapQuat, bodyPos, bodyQuat}, begins)
+  Napi::Value sense(const Napi::CallbackInfo& info) {
+    return guard(info.Env(), [&] {
+      Batch& batch = ready();
+      if (info.Length() < 2 || !info[0].IsObject() || !info[1].IsBoolean()) {
+        throw Error("USAGE", "sense: expected (scene, begins)");
+      }
+      const auto scene = info[0].As<Napi::Object>();
+      const auto field = [&](const char* name) { return doubles(scene.Get(name), name); };
+      batch.sense(
+          {field("qpos"), field("qvel"), field("mocapPos"), field("mocapQuat"), field("bodyPos"), field("bodyQuat")},
+          info[1].As<Napi::Boolean>());
+      return info.Env().Undefined();
+    });
+  }
+
+  // (out)
+  Napi::Value command(const Napi::CallbackInfo& info) {
+    return guard(info.Env(), [&] {
+      Batch& batch = ready();
+      if (info.Length() < 1) throw Error("USAGE", "command: expected (out)");
+      batch.command(doubles(info[0], "out"));
+      return info.Env().Undefined();
+    });
+  }
+
+  // (qpos, kind, id, out)
+  Napi::Value frameAt(const Napi::CallbackInfo& info) {
+    return guard(info.Env(), [&] {
+      Batch& batch = ready();
+      if (info.Length() < 4 || !info[1].IsNumber() || !info[2].IsNumber()) {
+        throw Error("USAGE", "frameAt: expected (qpos, kind, id, out)");
+      }
+      const auto out = doubles(info[3], "out");
+      if (out.size() != 7) throw Error("SHAPE", "out: expected 7 numbers");
+      batch.frameAt(doubles(info[0], "qpos"), info[1].As<Napi::Number>().Int32Value(),
+                    info[2].As<Napi::Number>().Int32Value(), out.first<7>());
+      return info.Env().Undefined();
+    });
+  }
+
+  // (references, velocities, judged, {qpos, qvel, force, position, rotation})
+  Napi::Value drive(const Napi::CallbackInfo& info) {
+    return guard(info.Env(), [&] {
+      Batch& batch = ready();
+      if (info.Length() < 4 || !info[2].IsBoolean() || !info[3].IsObject()) {
+        throw Error("USAGE", "drive: expected (references, velocities, judged, out)");
+      }
+      const auto out = info[3].As<Napi::Object>();
+      const auto field = [&](const char* name) { return doubles(out.Get(name), name); };
+      batch.drive(doubles(info[0], "references"), doubles(info[1], "velocities"), info[2].As<Napi::Boolean>(),
+                  {field("qpos"), field("qvel"), field("force"), field("position"), field("rotation")});
+      return info.Env().Undefined();
+    });
+  }
+
+  Napi::Value commandLength(const Napi::CallbackInfo& info) {
+    return guard(info.Env(), [&]() -> Napi::Value {
+      return Napi::Number::New(info.Env(), static_cast<double>(ready().commandLength()));
+    });
   }
 
   Napi::Value close(const Napi::CallbackInfo& info) {

@@ -1,13 +1,21 @@
 import { VernierError } from '#core/errors';
 import { PhiloxStream } from '#core/philox';
 import { allocateBuffers, BufferedBatch } from '#native/buffers';
-import type { EnvFault, EnvScene, PhysicsBatch, ResetOptions } from '#native/physicsBatch';
+import type {
+  DrivenScene,
+  EnvFault,
+  EnvScene,
+  PhysicsBatch,
+  ResetOptions,
+  SensedScene,
+} from '#native/physicsBatch';
 import type { PhysicsSpec, Slot } from '#native/physicsSpec';
 import { BatchState, type StatePart } from '#native/wasm/batchState';
 import { Controller } from '#native/wasm/control';
 import { Dynamics } from '#native/wasm/dynamics';
 import type { Judgement, ProgramEvaluator, TaskMonitorTwin } from '#native/wasm/evaluators';
 import { loadMujoco } from '#native/wasm/module';
+import { multiplyQuat } from '#native/wasm/quaternion';
 import { LATENCY_STREAM, NOISE_STREAM, Randomizer } from '#native/wasm/randomize';
 import { Simulation } from '#native/wasm/simulation';
 
@@ -43,6 +51,10 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
   readonly #period: number;
   readonly #slots: number;
   readonly #state: BatchState;
+  /** Physics steps of a driven batch since its last control step. */
+  #driven = 0;
+  /** Of a twin: the action in effect; undefined before its first episode. */
+  #effective: Float32Array | undefined;
 
   #faults: EnvFault[] = [];
   #busy = false;
@@ -82,11 +94,16 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
     return this.#faults;
   }
 
+  get commandLength(): number {
+    return this.#controller.commandLength;
+  }
+
   reset(options: ResetOptions = {}): void {
     this.#requireReady();
     if (options.seed !== undefined) this.#state.keys[0] = options.seed;
     if (options.firstEnvironment !== undefined) this.#state.keys[1] = options.firstEnvironment;
     this.#faults = [];
+    this.#driven = 0;
     for (let i = 0; i < this.B; i++) {
       this.#state.finished[i] = 0;
       this.#reset(i, options.episode ?? 0);
@@ -147,6 +164,132 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
       bodyPos: sim.body_pos.slice(),
       bodyQuat: sim.body_quat.slice(),
     };
+  }
+
+  sense(scene: SensedScene, begins: boolean): void {
+    this.#requireTwin();
+    const sim = this.#sim;
+    const targets = sceneArrays(sim);
+    for (const name of sceneNames) requireNumbers(name, scene[name], targets[name].length);
+    if (!begins && this.#state.finished[0] === 1)
+      throw new VernierError('STATE', 'the episode is over: begin another one');
+    this.#faults = NO_FAULTS as EnvFault[];
+    this.#state.load(0);
+    for (const name of sceneNames) targets[name].set(scene[name]);
+    if (begins) this.#beginTwin();
+    this.#state.steps[0] = begins ? 0 : this.#state.steps[0]! + 1;
+    this.steps[0] = this.#state.steps[0]!;
+    let cause: string | undefined;
+    const failure = sim.attempt(() => {
+      this.#refresh();
+      cause = this.#observe(0, this.#effective!);
+    });
+    const problem = failure ?? cause;
+    if (problem !== undefined) throw new VernierError('NUMERIC', problem);
+    if (this.#randomizer.nominal.length > 0) this.#randomizer.store(this.#state.parametersOf(0));
+    this.#state.save(0);
+    if (!begins) {
+      this.#finish(0);
+      return;
+    }
+    this.#monitor?.enter(0);
+    this.#idle(0);
+  }
+
+  /** An episode starts where the arm is: what #startEpisode does but for placing things. */
+  #beginTwin(): void {
+    this.#controller.hold(this.#state.command(0));
+    this.#effective = new Float32Array(this.A);
+    this.#controller.neutralAction(this.#effective);
+    this.#state.held[0] = 0;
+    this.#state.finished[0] = 0;
+    this.#monitor?.begin(0);
+  }
+
+  command(outCommand: Float64Array): void {
+    this.#requireTwin();
+    requireNumbers('out', outCommand, this.commandLength);
+    if (!this.#effective) throw new VernierError('STATE', 'sense() the beginning of an episode first');
+    if (!this.action.every(Number.isFinite)) throw new VernierError('NUMERIC', 'the action is not finite');
+    for (let k = 0; k < this.A; k++) this.#effective[k] = Math.max(-1, Math.min(1, this.action[k]!));
+    this.#state.load(0);
+    this.#controller.begin(this.#effective, this.#state.command(0));
+    this.#controller.apply(this.#spec.substeps - 1);
+    outCommand.set(this.#state.command(0));
+  }
+
+  frameAt(qpos: Float64Array, kind: number, id: number, outPose: Float64Array): void {
+    this.#requireTwin();
+    const sim = this.#sim;
+    requireNumbers('qpos', qpos, sim.nq);
+    if (outPose.length !== 7) throw new VernierError('SHAPE', 'out: expected 7 numbers');
+    const count = [sim.nbody, sim.nsite, sim.ngeom][kind] ?? 0;
+    if (!(id >= 0 && id < count)) throw new VernierError('USAGE', 'there is no such frame');
+    this.#state.load(0);
+    sim.qpos.set(qpos);
+    const failure = sim.attempt(() => sim.mujoco.mj_kinematics(sim.model, sim.data));
+    if (failure !== undefined) throw new VernierError('PHYSICS', failure);
+    const positions = [sim.xpos, sim.site_xpos, sim.geom_xpos][kind]!;
+    outPose.set(positions.subarray(3 * id, 3 * id + 3));
+    const body = kind === 0 ? id : (kind === 1 ? sim.site_bodyid : sim.geom_bodyid)[id]!;
+    const rotation = sim.xquat.slice(4 * body, 4 * body + 4);
+    if (kind !== 0) {
+      const own = (kind === 1 ? sim.site_quat : sim.geom_quat).subarray(4 * id, 4 * id + 4);
+      multiplyQuat(rotation, rotation.slice(), own);
+    }
+    outPose.set(rotation, 3);
+  }
+
+  drive(references: Float64Array, velocities: Float64Array, judged: boolean, outScene: DrivenScene): void {
+    this.#requireTwin();
+    if (!this.#controller.servo) throw new VernierError('USAGE', 'only position servos can be driven');
+    const sim = this.#sim;
+    const C = this.commandLength;
+    const joints = this.#spec.control.arm.joints.length;
+    const substeps = Math.floor(references.length / C);
+    requireNumbers('references', references, substeps * C);
+    requireNumbers('velocities', velocities, substeps * joints);
+    for (const name of drivenNames) requireNumbers(name, outScene[name], drivenArrays(sim)[name].length);
+    this.#state.load(0);
+    let cause: string | undefined;
+    for (let k = 0; k < substeps && cause === undefined; k++) {
+      const reference = references.subarray(k * C, (k + 1) * C);
+      const failure = sim.attempt(() => {
+        this.#controller.drive(reference, velocities.subarray(k * joints, (k + 1) * joints));
+        sim.mujoco.mj_step(sim.model, sim.data);
+      });
+      this.#state.command(0).set(reference);
+      cause = failure ?? sim.warning() ?? (judged ? this.#judgeDriven() : undefined);
+    }
+    const failure = sim.attempt(() => sim.mujoco.mj_kinematics(sim.model, sim.data));
+    cause ??= failure;
+    if (cause !== undefined) throw new VernierError('PHYSICS', cause);
+    this.#state.save(0);
+    const told = drivenArrays(sim);
+    for (const name of drivenNames) outScene[name].set(told[name]);
+  }
+
+  /** After every physics step; a control step of the episode is over after as many of them as in training. */
+  #judgeDriven(): string | undefined {
+    if (this.#state.finished[0] === 1 || ++this.#driven < this.#spec.substeps) return undefined;
+    this.#driven = 0;
+    this.#state.steps[0]!++;
+    this.#effective ??= new Float32Array(this.A);
+    this.#controller.neutralAction(this.#effective);
+    let cause: string | undefined;
+    const failure = this.#sim.attempt(() => {
+      this.#refresh();
+      cause = this.#observe(0, this.#effective!);
+    });
+    if (failure === undefined && cause === undefined) this.#finish(0);
+    return failure ?? cause;
+  }
+
+  #requireTwin(): void {
+    this.#requireReady();
+    if (this.B !== 1 || this.#dynamics) {
+      throw new VernierError('USAGE', "only a batch of one environment in MuJoCo can be a robot's twin");
+    }
   }
 
   close(): void {
@@ -376,6 +519,8 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
   #keepLast(i: number): void {
     const { O } = this;
     this.finalObservation.set(this.observation.subarray(i * O, (i + 1) * O), i * O);
+    const S = this.signalsLength;
+    this.finalSignals.set(this.signals.subarray(i * S, (i + 1) * S), i * S);
     const P = this.predicates.length / this.B;
     this.finalPredicates.set(this.predicates.subarray(i * P, (i + 1) * P), i * P);
   }
@@ -468,6 +613,7 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
       this.episode,
       this.steps,
       this.signals,
+      this.finalSignals,
       this.expert,
       this.#monitor?.words ?? new Float64Array(),
       this.robustness,
@@ -477,6 +623,36 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
       this.violated,
     ];
   }
+}
+
+const drivenNames = ['qpos', 'qvel', 'force', 'position', 'rotation'] as const;
+const sceneNames = ['qpos', 'qvel', 'mocapPos', 'mocapQuat', 'bodyPos', 'bodyQuat'] as const;
+
+function sceneArrays(sim: Simulation): Record<(typeof sceneNames)[number], Float64Array> {
+  return {
+    qpos: sim.qpos,
+    qvel: sim.qvel,
+    mocapPos: sim.mocap_pos,
+    mocapQuat: sim.mocap_quat,
+    bodyPos: sim.body_pos,
+    bodyQuat: sim.body_quat,
+  };
+}
+
+function drivenArrays(sim: Simulation): Record<(typeof drivenNames)[number], Float64Array> {
+  return {
+    qpos: sim.qpos,
+    qvel: sim.qvel,
+    force: sim.actuator_force,
+    position: sim.xpos,
+    rotation: sim.xquat,
+  };
+}
+
+function requireNumbers(name: string, values: Float64Array, length: number): void {
+  if (values.length !== length)
+    throw new VernierError('SHAPE', `${name}: expected ${length} numbers, got ${values.length}`);
+  if (!values.every(Number.isFinite)) throw new VernierError('NUMERIC', `${name} is not finite`);
 }
 
 function busy(): VernierError {

@@ -183,6 +183,22 @@ export class Controller {
     }
   }
 
+  /** Whether the arm's actuators are position servos in this mode. */
+  get servo(): boolean {
+    return this.#servo;
+  }
+
+  /** Controls of servos that shall be at `reference` (as a command) and move at `velocity` [joints]. */
+  drive(reference: Float64Array, velocity: Float64Array): void {
+    const { ctrl } = this.#sim;
+    for (let i = 0; i < this.#arm.length; i++) {
+      const joint = this.#arm[i]!;
+      const leading = reference[i]! + velocity[i]! * joint.feedforward;
+      ctrl[joint.control] = clamp(leading * joint.gear, joint.lo, joint.hi);
+    }
+    for (const control of this.#gripperControls) ctrl[control] = reference[this.#arm.length]!;
+  }
+
   /** Controls of substep k. */
   apply(k: number): void {
     const { ctrl } = this.#sim;
