@@ -79,8 +79,8 @@ class Batch {
   std::size_t stateSize() const;
   void getState(std::span<std::uint8_t> out) const;
   void setState(std::span<const std::uint8_t> in);
-  // The same of one environment, which another one of the batch, or of a batch of the same task, can take over. The keys
-  // of its randomness stay those of its own place and episode.
+  // The same of one environment, which another one of the batch, or of a batch of the same task, can take over. The
+  // keys of its randomness stay those of its own place and episode.
   std::size_t environmentSize() const;
   void getEnvironment(std::size_t environment, std::span<std::uint8_t> out) const;
   void setEnvironment(std::size_t environment, std::span<const std::uint8_t> in);

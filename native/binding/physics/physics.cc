@@ -202,8 +202,7 @@ class PhysicsBatch : public Napi::ObjectWrap<PhysicsBatch> {
   }
 
   static std::size_t environmentOf(const Napi::CallbackInfo& info, const Batch& batch) {
-    const double environment =
-        info.Length() > 0 && info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : -1;
+    const double environment = info.Length() > 0 && info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : -1;
     if (!(environment >= 0 && environment < static_cast<double>(batch.environments()))) {
       throw Error("USAGE", "no such environment");
     }
