@@ -135,7 +135,7 @@ describe('exploration', { timeout: 240_000 }, () => {
     const settings = task.spec.tgpo!;
     const env = await makeEnv(endingEarly(task), { environments: 64, seed: 3, threads: 1, autoReset: false });
     const learner = new FormulaLearner(task, settings, distanceOf(env, settings));
-    const { guide, foundAt, environmentSteps } = learner.explore(env);
+    const { guide, foundAt, environmentSteps } = learner.explore(env, settings.explore);
     expect(foundAt).toBeGreaterThan(0);
     expect(environmentSteps).toBeLessThanOrEqual(settings.explore);
     // No key, one, the other, both; all of them met, since the goal needs both.
@@ -173,10 +173,10 @@ describe('exploration', { timeout: 240_000 }, () => {
       formula: 'eventually[0, 9] a > 0',
       horizon: 9,
     };
-    const task = await loadFormulaTask(linear, problem, ['tgpo.explore=4096', 'tgpo.threads=1']);
+    const task = await loadFormulaTask(linear, problem, ['tgpo.threads=1']);
     const env = await makeEnv(endingEarly(task), { environments: 32, seed: 3, threads: 1, autoReset: false });
     const learner = new FormulaLearner(task, task.spec.tgpo!, 1);
-    const explored = learner.explore(env);
+    const explored = learner.explore(env, 4096);
     expect(explored).toMatchObject({ environmentSteps: 4096, foundAt: undefined, guide: undefined });
     expect(explored.cells).toBeGreaterThan(1);
     env.close();
@@ -225,7 +225,6 @@ describe('a run that leads nowhere', { timeout: 240_000 }, () => {
         'tgpo.restart_after=2048',
         'tgpo.checkpoint_every=2048',
         'tgpo.steps=220000',
-        'tgpo.explore=200000',
         'evaluation.episodes=16',
         'evaluation.environments=8',
       ];

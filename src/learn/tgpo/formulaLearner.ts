@@ -96,12 +96,13 @@ export class FormulaLearner {
   }
 
   /** Looks for a way to complete the formula.
+   * @param steps environment steps, at most
    * @param env as many environments as are to set out at once, without automatic reset
    * @throws STATE for a baseline, which has no plans */
-  explore(env: FormulaEnv): Explored {
+  explore(env: FormulaEnv, steps: number): Explored {
     const space = this.#space;
     if (!space) throw new VernierError('STATE', `${this.settings.algorithm} explores on its own`);
-    const { explore: steps, cell, seed } = this.settings;
+    const { cell, seed } = this.settings;
     const tracker = this.#tracker(space, env, env.B);
     return explore(env, { space, tracker, steps, size: cell * this.distance, seed });
   }

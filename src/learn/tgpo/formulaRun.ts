@@ -257,14 +257,15 @@ class FormulaRun {
   }
 
   async #explore(learner: FormulaLearner, trainer: FormulaTrainer): Promise<void> {
-    const { environments, seed } = this.#settings;
+    const { environments, explore, seed, steps } = this.#settings;
+    const most = Math.min(explore, steps - trainer.counters.environmentSteps);
     const env = await makeEnv(endingEarly(this.#task), {
       ...{ environments, seed, autoReset: false },
       ...this.#threads,
     });
     const before = performance.now();
     try {
-      const { environmentSteps, foundAt, cells, guide } = learner.explore(env);
+      const { environmentSteps, foundAt, cells, guide } = learner.explore(env, most);
       trainer.follow(guide, environmentSteps);
       const found = foundAt === undefined ? 'no way found' : `a way found after ${foundAt}`;
       this.#tell({ kind: 'note', text: `explored ${cells} cells in ${environmentSteps} steps: ${found}` });
