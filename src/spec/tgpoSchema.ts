@@ -75,7 +75,10 @@ export const tgpoSchema = z
     }),
     restart_below: share.default(0.5).meta({ description: 'Success below which they are.' }),
     explore: z.int().nonnegative().default(1_000_000).meta({
-      description: 'Environment steps, at most, of exploration before weights are given up first; 0 is none.',
+      description: 'Environment steps, at most, of exploration where learning leads nowhere; 0 is none.',
+    }),
+    explore_after: count.default(2).meta({
+      description: 'First weights that must have been given up before that.',
     }),
     cell: positive.default(0.25).meta({
       description: 'Exploration: how much robustness is the same place, in units of `distance`.',

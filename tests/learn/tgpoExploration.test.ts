@@ -207,7 +207,11 @@ describe('a run that leads nowhere', { timeout: 240_000 }, () => {
 
   it('learns the maze with the settings of its task once it has explored', () =>
     inFolder(async (folder) => {
-      const { result } = await learn(folder, maze, ['tgpo.seed=2', 'evaluation.episodes=100']);
+      const { result } = await learn(folder, maze, [
+        'tgpo.seed=2',
+        'tgpo.explore_after=1',
+        'evaluation.episodes=100',
+      ]);
       expect(result.policy!.rate).toBeGreaterThanOrEqual(0.95);
       expect(result.attempts).toBeGreaterThan(1);
     }));
@@ -223,6 +227,7 @@ describe('a run that leads nowhere', { timeout: 240_000 }, () => {
         'tgpo.evaluate_episodes=16',
         'tgpo.evaluate_every=2048',
         'tgpo.restart_after=2048',
+        'tgpo.explore_after=1',
         'tgpo.checkpoint_every=2048',
         'tgpo.steps=220000',
         'evaluation.episodes=16',

@@ -244,11 +244,11 @@ class FormulaRun {
   /** Weights that have led nowhere in their time rarely do later: other ones do better than more steps, and better still with
    * a way to follow, which is looked for once. */
   async #changeIfStuck(learner: FormulaLearner, trainer: FormulaTrainer, rate: number): Promise<void> {
-    const { algorithm, explore, restart_below } = this.#settings;
-    const { patience } = trainer;
+    const { algorithm, explore, explore_after, restart_below } = this.#settings;
+    const { patience, counters } = trainer;
     if (trainer.attemptSteps < patience || rate >= restart_below || trainer.finished) return;
-    const explores = algorithm === 'tgpo' && explore > 0 && trainer.counters.explored === 0;
-    if (explores) await this.#explore(learner, trainer);
+    const isDue = counters.attempt + 1 >= explore_after && counters.explored === 0;
+    if (algorithm === 'tgpo' && explore > 0 && isDue) await this.#explore(learner, trainer);
     trainer.restart();
     this.#tell({
       kind: 'note',
