@@ -101,6 +101,9 @@ const STEPS: Readonly<Record<Environment, number>> = {
   ant: 2_000_000,
 };
 
+/** Ctrl-C keeps the run that is under way: the same command goes on with it. */
+const stop = new AbortController();
+
 const CEM_STARTS = 20;
 const CEM_SEQUENCES = 100;
 
@@ -163,10 +166,9 @@ async function learn(
   algorithm: string,
   seed: number,
   overrides: readonly string[],
-): Promise<SeedResult> {
+): Promise<SeedResult | undefined> {
   if (algorithm === 'cem') return plan(environment, drawn, seed);
   const folder = join(packageRoot, 'runs', 'bench', `${drawn.name}-${algorithm}-${seed}`);
-  rmSync(folder, { recursive: true, force: true });
   const all = [
     ...settingsOf(algorithm),
     `tgpo.steps=${STEPS[environment]}`,
@@ -185,8 +187,9 @@ async function learn(
     (event) => {
       if (event.kind === 'note') console.log(`  ${event.text}`);
     },
-    new AbortController().signal,
+    stop.signal,
   );
+  if (!result.finished) return undefined;
   rmSync(folder, { recursive: true, force: true });
   const short = ({ successes, episodes }: Score) => ({ successes, episodes });
   return {
@@ -301,6 +304,7 @@ if (values.help) {
   console.log(USAGE);
 } else {
   mkdirSync(results, { recursive: true });
+  process.once('SIGINT', () => stop.abort());
   const drawn = values.horizons
     ? horizonStudy()
     : (values.environments.split(',') as Environment[]).flatMap((environment) =>
@@ -313,7 +317,9 @@ if (values.help) {
     for (const formula of wanted)
       for (const algorithm of values.algorithms.split(',')) {
         if (!values.tuning && !values.force && isKept(formula, algorithm, seed)) continue;
+        if (stop.signal.aborted) continue;
         const run = await learn(formula, algorithm, seed, overrides);
+        if (!run) continue;
         if (!values.tuning) keep(formula, algorithm, run);
         const rate = ({ successes, episodes }: SeedResult['score']): string =>
           (successes / episodes).toFixed(3);
