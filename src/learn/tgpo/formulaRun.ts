@@ -15,8 +15,7 @@ import { Progress } from '#learn/progress';
 import { agreesWith } from '#learn/runConfig';
 import type { RunDirectory } from '#learn/runDirectory';
 import { checkTask } from '#learn/runState';
-import { taskProblem } from '#learn/taskProblem';
-import { saveFormulaBundle } from '#learn/tgpo/formulaBundle';
+import { formulaBundle, saveFormulaBundle } from '#learn/tgpo/formulaBundle';
 import { distanceOf, FormulaLearner } from '#learn/tgpo/formulaLearner';
 import type { FormulaTrainer } from '#learn/tgpo/formulaTrainer';
 import type { Report, TrainResult } from '#learn/train';
@@ -216,12 +215,12 @@ class FormulaRun {
       }
       if (this.#signal.aborted || counters.environmentSteps >= nextCheckpoint) {
         nextCheckpoint = due(checkpoint_every);
-        this.#checkpoint(trainer);
+        this.#checkpoint(learner, trainer);
         if (this.#signal.aborted) return false;
       }
     }
     this.#tell(progress.event(performance.now(), 'online'));
-    this.#checkpoint(trainer);
+    this.#checkpoint(learner, trainer);
     return true;
   }
 
@@ -310,29 +309,31 @@ class FormulaRun {
   }
 
   #saveBundle(learner: FormulaLearner, trainer: FormulaTrainer, result: FormulaResult): void {
-    const problem = taskProblem(this.#task);
-    const { task, taskHash, robotHash, controlPeriod, observationFields, actionNames, control } = problem;
     const { algorithm } = this.#settings;
-    saveFormulaBundle(this.#run.file('policy.vrn'), {
-      ...{ task, taskHash, robotHash, controlPeriod, observationFields, actionNames, control },
+    const bundle = formulaBundle(this.#task, {
       settings: this.#settings,
       distance: learner.distance,
       networks: trainer.agent.networks,
       made: { algorithm, environmentSteps: result.environmentSteps, policy: result.policy },
     });
+    saveFormulaBundle(this.#run.file('policy.vrn'), bundle);
   }
 
-  #checkpoint(trainer: FormulaTrainer): void {
+  #checkpoint({ distance }: FormulaLearner, trainer: FormulaTrainer): void {
     const { environmentSteps } = trainer.counters;
     const collector = new StateCollector();
     const state = trainer.save(collector);
     if (this.#best) collector.add('best', this.#best.values);
     const best = this.#best && { successes: this.#best.successes };
-    const { learningMs, metricsBytes } = {
+    const meta = {
+      taskHash: this.#task.hash,
+      ...state,
+      best,
+      distance,
+      inputs: trainer.view.width,
       learningMs: this.#learningMs,
       metricsBytes: this.#run.metricsBytes,
     };
-    const meta = { taskHash: this.#task.hash, ...state, best, learningMs, metricsBytes };
     const path = writeCheckpoint(this.#run.path, environmentSteps, { meta, arrays: collector.arrays });
     this.#tell({ kind: 'checkpoint', environmentSteps, path });
   }
