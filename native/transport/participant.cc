@@ -73,6 +73,19 @@ std::string clientId(const dds_qos_t* qos) {
   return text.substr(value, text.find(';', value) - value);
 }
 
+std::string policyName(std::uint32_t policy) {
+  switch (policy) {
+    case DDS_DURABILITY_QOS_POLICY_ID:
+      return "durability";
+    case DDS_DEADLINE_QOS_POLICY_ID:
+      return "deadline";
+    case DDS_RELIABILITY_QOS_POLICY_ID:
+      return "reliability";
+    default:
+      return "policy " + std::to_string(policy);
+  }
+}
+
 std::vector<dds_instance_handle_t> matchedReaders(dds_entity_t writer) {
   std::vector<dds_instance_handle_t> handles(8);
   for (;;) {
@@ -260,6 +273,18 @@ std::uint32_t Participant::deadlineMisses(int reader) const {
   dds_requested_deadline_missed_status_t status{};
   check(dds_get_requested_deadline_missed_status(found.entity.handle(), &status), "missed deadlines");
   return status.total_count;
+}
+
+std::string Participant::misfit(int endpoint) const {
+  const Endpoint& found = at(endpoint);
+  if (found.isReader) {
+    dds_requested_incompatible_qos_status_t status{};
+    check(dds_get_requested_incompatible_qos_status(found.entity.handle(), &status), "publishers that do not fit");
+    return status.total_count == 0 ? "" : policyName(status.last_policy_id);
+  }
+  dds_offered_incompatible_qos_status_t status{};
+  check(dds_get_offered_incompatible_qos_status(found.entity.handle(), &status), "subscribers that do not fit");
+  return status.total_count == 0 ? "" : policyName(status.last_policy_id);
 }
 
 std::array<std::uint8_t, 16> Participant::guid(int endpoint) const {

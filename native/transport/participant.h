@@ -81,6 +81,8 @@ class Participant {
   // Endpoints of others that match now.
   std::uint32_t matched(int endpoint) const;
   std::uint32_t deadlineMisses(int reader) const;
+  // The policy by which the last one was found not to fit (`reliability`); empty where all fitted so far.
+  std::string misfit(int endpoint) const;
   // Of an endpoint, or of the participant for -1.
   std::array<std::uint8_t, 16> guid(int endpoint) const;
   // Whether what `writer` sends reaches the one whose request came from the handle `requester` at `reader`: a reader

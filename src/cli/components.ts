@@ -9,6 +9,7 @@ import { physicsBackend } from '#native/backend';
 import { nativeMujocoVersion } from '#native/nativeBatch';
 import { engineAddon, hasNativeEngine } from '#nn/native';
 import { cycloneFix, cycloneStatus } from '#transport/cycloneAddon';
+import { rosMissing } from '#transport/rclnodejsModule';
 
 /** One line of `vernier doctor`. */
 export interface Component {
@@ -221,16 +222,21 @@ function cyclone(): Component {
 }
 
 function ros(): Component {
-  const distro = process.env.ROS_DISTRO;
-  if (distro)
-    return { name: 'ROS 2', state: 'ok', version: distro, note: process.env.AMENT_PREFIX_PATH ?? '' };
-  const fix = 'source /opt/ros/<distro>/setup.bash';
+  const name = 'ROS 2';
+  const reason = rosMissing(process.env);
+  if (reason) {
+    const note = `${reason}; training needs none`;
+    return { name, state: 'off', version: '', note, fix: 'source /opt/ros/<distro>/setup.bash' };
+  }
+  const version = process.env.ROS_DISTRO ?? '';
+  const rclnodejs = installedVersion('rclnodejs/package.json');
+  if (rclnodejs) return { name, state: 'ok', version, note: `through rclnodejs ${rclnodejs}` };
   return {
-    name: 'ROS 2',
+    name,
     state: 'off',
-    version: '',
-    note: 'no ROS 2 environment is sourced; training needs none',
-    fix,
+    version,
+    note: 'sourced, but rclnodejs is missing',
+    fix: 'npm install rclnodejs',
   };
 }
 

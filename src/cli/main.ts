@@ -11,6 +11,7 @@ import { splitOverrides } from '#cli/overrides';
 import { playCommand } from '#cli/play';
 import { schemaCommand } from '#cli/schema';
 import { serveCommand } from '#cli/serve';
+import { simRobotCommand } from '#cli/simRobot';
 import { stlCommand } from '#cli/stl';
 import { trainCommand } from '#cli/train';
 import { packageVersion } from '#cli/version';
@@ -25,6 +26,7 @@ const COMMANDS = [
   inspectCommand,
   exportCommand,
   serveCommand,
+  simRobotCommand,
   benchCommand,
   stlCommand,
   schemaCommand,
@@ -32,7 +34,16 @@ const COMMANDS = [
 ];
 
 /** Commands that read a task file, and so take `--residual.scale=0.2` and the like. */
-const TAKES_OVERRIDES = new Set(['train', 'eval', 'demos', 'play', 'inspect', 'export', 'serve']);
+const TAKES_OVERRIDES = new Set([
+  'train',
+  'eval',
+  'demos',
+  'play',
+  'inspect',
+  'export',
+  'serve',
+  'sim-robot',
+]);
 
 /** What every command does with a mistake on the command line: throw, and point at --help. */
 function strict(command: Command): Command {

@@ -10,6 +10,7 @@ export interface ServeFlags {
   readonly port: number;
   readonly encoding: ArrayEncoding;
   readonly curveKeys?: string;
+  readonly curveClients?: readonly string[];
   readonly newKeys?: string;
 }
 
@@ -33,6 +34,7 @@ export function serveCommand(context: CliContext): Command {
         .default('groot'),
     )
     .option('--curve-keys <file>', "the server's keys (.key_secret): CurveZMQ, and nothing unencrypted")
+    .option('--curve-clients <files...>', 'public keys (.key) of the clients that are let in (default: all)')
     .option('--new-keys <name>', 'make <name>.key and <name>.key_secret, and serve nothing')
     .addHelpText(
       'after',

@@ -12,8 +12,8 @@ import { VernierError } from '#core/errors';
 import { PolicyServer } from '#deploy/policyServer';
 import { type PolicyService, policyService } from '#deploy/policyService';
 import { makeBase, makePolicy } from '#policy/bundle';
-import { readCurveKeys, writeCurveKeys } from '#transport/zeromq/curveKeys';
-import { newCurveKeys, RouterSocket } from '#transport/zeromq/sockets';
+import { readCurveKeys, readPublicKey, writeCurveKeys } from '#transport/zeromq/curveKeys';
+import { type CurveServer, newCurveKeys, RouterSocket } from '#transport/zeromq/sockets';
 
 const STATUS_MS = 1000;
 
@@ -27,15 +27,15 @@ export async function serveFromCommandLine(
     throw new VernierError('USAGE', 'missing: what to serve', {
       hint: 'vernier serve <run folder or bundle>',
     });
-  const keys = flags.curveKeys === undefined ? undefined : readCurveKeys(flags.curveKeys);
+  const curve = curveServer(flags);
   const service = await bundleService(what, flags, context);
   const display = makeDisplay({ stream: process.stderr, plainIntervalMs: 60_000 });
   const interrupt = catchInterrupt((text) => display.line(text));
   try {
-    const router = await RouterSocket.bind(`tcp://${flags.host}:${flags.port}`, keys);
+    const router = await RouterSocket.bind(`tcp://${flags.host}:${flags.port}`, curve);
     const onDefect = (error: unknown): void => display.line(describeFailure(error, true).text);
     const server = new PolicyServer({ router, service, arrays: flags.encoding, onDefect });
-    if (keys === undefined && !isLoopback(flags.host)) display.line(WIDE(flags.host));
+    if (curve === undefined && !isLoopback(flags.host)) display.line(WIDE(flags.host));
     context.out(describe(service, flags, server.endpoint));
     const ticking = setInterval(() => display.status(statusLine(server)), STATUS_MS);
     await untilAborted(interrupt.signal);
@@ -52,6 +52,15 @@ export async function serveFromCommandLine(
 async function makeKeys(name: string, context: CliContext): Promise<void> {
   const { files } = writeCurveKeys(name, await newCurveKeys());
   context.out(`${files[0]} is for clients, ${files[1]} for the server alone`);
+}
+
+function curveServer({ curveKeys, curveClients }: ServeFlags): CurveServer | undefined {
+  if (curveKeys === undefined) {
+    if (curveClients === undefined) return undefined;
+    throw new VernierError('USAGE', '--curve-clients means nothing without --curve-keys');
+  }
+  const clients = curveClients && { clients: curveClients.map(readPublicKey) };
+  return { keys: readCurveKeys(curveKeys), ...clients };
 }
 
 async function bundleService(what: string, flags: ServeFlags, context: CliContext): Promise<PolicyService> {

@@ -55,7 +55,8 @@ function requireSame(before: ServedBase, now: ServedBase, endpoint: string): voi
 
 /** Defaults of the keys that the schema leaves open. */
 function remoteModel(settings: BaseSpec, task: RemoteTask): RemoteModel {
-  const { endpoint, protocol = 'vernier', encoding = 'groot', execute, server_key: serverKey } = settings;
+  const { endpoint, protocol = 'vernier', encoding = 'groot', execute } = settings;
+  const { server_key: serverKey, client_keys: clientKeys } = settings;
   if (endpoint === undefined)
     throw new VernierError('SPEC', 'base.kind is remote, but base.endpoint does not name a server');
   const { controlPeriod, observationFields, actionNames } = task;
@@ -72,6 +73,7 @@ function remoteModel(settings: BaseSpec, task: RemoteTask): RemoteModel {
     text: settings.text ?? {},
     actions: settings.actions ?? ['actions'],
     ...(serverKey === undefined ? {} : { serverKey }),
+    ...(clientKeys === undefined ? {} : { clientKeys }),
     task: { controlPeriod, observationFields, actionNames },
     served: undefined,
   };

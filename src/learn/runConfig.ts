@@ -23,12 +23,17 @@ export function runConfig(task: ResolvedTask): RunConfig {
   const { demos, base, residual, evaluation } = task.spec;
   const beside = (file: string | undefined): { file?: string } =>
     file === undefined ? {} : { file: resolve(dirname(task.file), file) };
+  const keyFile = (key: 'server_key' | 'client_keys'): Partial<BaseSpec> => {
+    const file = base[key];
+    return file === undefined ? {} : { [key]: resolve(dirname(task.file), file) };
+  };
   return {
     demos: { ...demos, ...beside(demos.file) },
     base: {
       ...base,
       ...beside(base.file),
-      ...(base.server_key === undefined ? {} : { server_key: resolve(dirname(task.file), base.server_key) }),
+      ...keyFile('server_key'),
+      ...keyFile('client_keys'),
     },
     residual,
     evaluation,
@@ -48,7 +53,7 @@ const FREE = [
 ];
 
 /** The same of the base: where a remote one is found. */
-const FREE_OF_BASE = ['endpoint', 'timeout_ms', 'reconnect_ms', 'server_key', 'encoding'];
+const FREE_OF_BASE = ['endpoint', 'timeout_ms', 'reconnect_ms', 'server_key', 'client_keys', 'encoding'];
 
 /** Writes the settings into a run folder that is new or was started with the same ones.
  * @throws VernierError CHECKPOINT as `checkFolder` */

@@ -1,6 +1,6 @@
 import { VernierError } from '#core/errors';
 import type { RemoteModel } from '#policy/remoteModel';
-import { readPublicKey } from '#transport/zeromq/curveKeys';
+import { readCurveKeys, readPublicKey } from '#transport/zeromq/curveKeys';
 import type { MessageMap, MessageValue } from '#transport/zeromq/message';
 import { PolicyClient } from '#transport/zeromq/policyClient';
 import { newCurveKeys } from '#transport/zeromq/sockets';
@@ -62,8 +62,15 @@ export class RemoteConnection {
   }
 }
 
-async function connect({ endpoint, timeoutMs, encoding, serverKey }: RemoteModel): Promise<PolicyClient> {
+async function connect({
+  endpoint,
+  timeoutMs,
+  encoding,
+  serverKey,
+  clientKeys,
+}: RemoteModel): Promise<PolicyClient> {
   if (serverKey === undefined) return new PolicyClient({ endpoint, timeoutMs, arrays: encoding });
-  const curve = { serverKey: readPublicKey(serverKey), keys: await newCurveKeys() };
+  const keys = clientKeys === undefined ? await newCurveKeys() : readCurveKeys(clientKeys);
+  const curve = { serverKey: readPublicKey(serverKey), keys };
   return new PolicyClient({ endpoint, timeoutMs, arrays: encoding, curve });
 }

@@ -21,6 +21,8 @@ export interface RemoteModel {
   readonly actions: readonly string[];
   /** File with the server's public key, where it is to be encrypted. */
   readonly serverKey?: string;
+  /** File with our own keys; new ones when left out. */
+  readonly clientKeys?: string;
   /** What the task expects of a server that can tell. */
   readonly task: RemoteTask;
   /** What the server was when the run began; undefined until it has been asked. */

@@ -66,6 +66,9 @@ const remoteKeys = {
     .min(1)
     .optional()
     .meta({ description: "remote: file of the server's public key (CurveZMQ), relative to the task file." }),
+  client_keys: z.string().min(1).optional().meta({
+    description: 'remote: file of our own keys, where the server asks who we are. Default: new ones.',
+  }),
 };
 
 /** Fields that only chunk (behaviour cloning) reads are ignored by the other kinds. */

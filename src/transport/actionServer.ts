@@ -161,7 +161,11 @@ export class ActionServer implements Endpoint {
       goal_info: goalInfo(goal),
       status: goal.status,
     }));
-    this.#status.write(this.#codecs.status.encode({ status_list }));
+    try {
+      this.#status.write(this.#codecs.status.encode({ status_list }));
+    } catch (error) {
+      this.#onError(error);
+    }
   }
 }
 

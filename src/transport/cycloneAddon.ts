@@ -6,7 +6,7 @@ import { VernierError } from '#core/errors';
 
 /** The sole loader of the addon over Cyclone DDS. */
 
-const ABI = 1;
+const ABI = 2;
 const build = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'build');
 
 export interface NativeQuality {
@@ -37,6 +37,8 @@ export interface NativeParticipant {
   write(writer: number, message: Uint8Array): void;
   matched(endpoint: number): number;
   deadlineMisses(reader: number): number;
+  /** The policy by which the last one did not fit; empty where all fitted. */
+  misfit(endpoint: number): string;
   /** @shape [16] */
   guid(endpoint?: number): Uint8Array;
   /** Whether what `writer` sends reaches the one whose request came from `requester` at `reader`. */

@@ -97,6 +97,10 @@ export class CycloneNode {
     return this.#open((native) => native.deadlineMisses(reader));
   }
 
+  misfit(endpoint: number): string | undefined {
+    return this.#open((native) => native.misfit(endpoint)) || undefined;
+  }
+
   /** Whether what `writer` sends reaches the one whose request came from `requester` at `reader`. */
   reaches(reader: number, requester: bigint, writer: number): boolean {
     return this.#open((native) => native.reaches(reader, requester, writer));

@@ -1,7 +1,7 @@
-import { openActionClient } from '#transport/actionClient';
+import { TopicActionClient } from '#transport/actionClient';
 import { ActionServer } from '#transport/actionServer';
 import { CycloneNode } from '#transport/cycloneNode';
-import { openClient, openService, type ServiceOptions } from '#transport/cycloneService';
+import { CycloneClient, CycloneService, type ServiceOptions } from '#transport/cycloneService';
 import { standardDefinitions } from '#transport/messages';
 import { checkQuality } from '#transport/quality';
 import type {
@@ -21,7 +21,7 @@ import { typeHash } from '#transport/typeHash';
 /** ROS 2 graphs by DDS alone: nothing of ROS need be installed. */
 export class CycloneTransport implements RobotTransport {
   readonly kind = 'cyclone';
-  readonly capabilities = { deadline: true, workerThreads: true, arrivalTimes: true };
+  readonly capabilities = { deadline: true, workerThreads: true, arrivalTimes: true, misfits: true };
   readonly #node: CycloneNode;
 
   /** @param node the full name, `/vernier`
@@ -40,6 +40,7 @@ export class CycloneTransport implements RobotTransport {
     return {
       write: (message) => node.write(writer, message),
       matched: () => node.matched(writer),
+      misfit: () => node.misfit(writer),
       close: () => node.remove(writer),
     };
   }
@@ -56,6 +57,7 @@ export class CycloneTransport implements RobotTransport {
     );
     return {
       matched: () => node.matched(reader),
+      misfit: () => node.misfit(reader),
       deadlineMisses: () => node.deadlineMisses(reader),
       close: () => node.remove(reader),
     };
@@ -67,21 +69,28 @@ export class CycloneTransport implements RobotTransport {
     answer: (request: Uint8Array) => Uint8Array | Promise<Uint8Array>,
     onError: (error: unknown) => void = raise,
   ): Endpoint {
-    return openService(this.#node, this.#serviceOptions(name, type), answer, onError);
+    return new CycloneService(this.#node, this.#serviceOptions(name, type), { answer, onError });
   }
 
   client(name: string, type: string): ServiceClient {
-    return openClient(this.#node, this.#serviceOptions(name, type));
+    return new CycloneClient(this.#node, this.#serviceOptions(name, type));
   }
 
   actionServer(name: string, type: string, handlers: ActionHandlers): Endpoint {
     ddsType(type, ['action']);
-    return new ActionServer(this, fullName(name, this.#node.name), type, handlers);
+    const server = new ActionServer(this, fullName(name, this.#node.name), type, handlers);
+    const forget = this.#node.whenClosed(() => server.close());
+    return {
+      close() {
+        forget();
+        server.close();
+      },
+    };
   }
 
   actionClient(name: string, type: string): ActionClient {
     ddsType(type, ['action']);
-    return openActionClient(this, fullName(name, this.#node.name), type);
+    return new TopicActionClient(this, fullName(name, this.#node.name), type);
   }
 
   async close(): Promise<void> {

@@ -24,7 +24,7 @@ const pollMs = 5;
  * converted, as rclnodejs knows them as objects only. */
 export class RclnodejsTransport implements RobotTransport {
   readonly kind = 'rclnodejs';
-  readonly capabilities = { deadline: false, workerThreads: false, arrivalTimes: false };
+  readonly capabilities = { deadline: false, workerThreads: false, arrivalTimes: false, misfits: false };
   readonly #rcl: Rclnodejs;
   readonly #context: RclContext;
   readonly #node: RclNode;
@@ -80,6 +80,7 @@ export class RclnodejsTransport implements RobotTransport {
           publisher.publish(Buffer.from(message.buffer, message.byteOffset, message.byteLength)),
         ),
       matched: () => endpoint.use(() => publisher.subscriptionCount),
+      misfit: () => undefined,
     };
   }
 
@@ -102,6 +103,7 @@ export class RclnodejsTransport implements RobotTransport {
     return {
       ...endpoint,
       matched: () => endpoint.use(() => subscription.publisherCount),
+      misfit: () => undefined,
       deadlineMisses: () => 0,
     };
   }

@@ -37,7 +37,8 @@ export interface RobotTransport {
   actionServer(name: string, type: string, handlers: ActionHandlers): Endpoint;
   actionClient(name: string, type: string): ActionClient;
 
-  /** Takes the node out of the graph; idempotent. */
+  /** Takes the node out of the graph and closes all that is open; idempotent. Calls that wait reject with STATE, goals
+   * that run are cancelled. */
   close(): Promise<void>;
 }
 
@@ -48,6 +49,8 @@ export interface TransportCapabilities {
   readonly workerThreads: boolean;
   /** `sentAt` and `receivedAt` are those of the wire; else both are the time at which the thread took the message. */
   readonly arrivalTimes: boolean;
+  /** Whether `misfit()` tells anything. */
+  readonly misfits: boolean;
 }
 
 export interface Quality {
@@ -55,7 +58,8 @@ export interface Quality {
   readonly durability: 'volatile' | 'transient_local';
   /** Messages kept for a reader that is late. */
   readonly depth: number;
-  /** Milliseconds within which each message is expected; no deadline when left out. */
+  /** Milliseconds within which each message is expected; no deadline when left out. A subscriber with one matches only
+   * publishers that promise as much, and most of ROS promise none. */
   readonly deadlineMs?: number;
 }
 
@@ -85,11 +89,15 @@ export interface Publisher extends Endpoint {
   write(message: Uint8Array): void;
   /** Subscribers that match now. */
   matched(): number;
+  /** Why a subscriber of the topic does not match: the policy that differs, `reliability`; undefined where all fit. */
+  misfit(): string | undefined;
 }
 
 export interface Subscriber extends Endpoint {
   /** Publishers that match now. */
   matched(): number;
+  /** Why a publisher of the topic does not match: the policy that differs, `reliability`; undefined where all fit. */
+  misfit(): string | undefined;
   /** Deadlines missed so far; 0 without one. */
   deadlineMisses(): number;
 }
@@ -132,10 +140,12 @@ export interface ActionClient extends Endpoint {
   available(): boolean;
   /** @returns undefined when the goal was refused
    * @throws TIMEOUT when the server did not answer in time */
-  send(
-    goal: Uint8Array,
-    options: { readonly timeoutMs: number; readonly onFeedback?: (feedback: Uint8Array) => void },
-  ): Promise<ClientGoal | undefined>;
+  send(goal: Uint8Array, options: SendOptions): Promise<ClientGoal | undefined>;
+}
+
+export interface SendOptions {
+  readonly timeoutMs: number;
+  readonly onFeedback?: (feedback: Uint8Array) => void;
 }
 
 export interface ClientGoal {

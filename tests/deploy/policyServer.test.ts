@@ -1,3 +1,5 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { connect } from 'node:net';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { VernierError } from '#core/errors';
@@ -250,12 +252,57 @@ describe.skipIf(!hasZeromq)('a policy server', () => {
 
   it('with keys hears only who knows its public key', async () => {
     const [keys, own, wrong] = await Promise.all([newCurveKeys(), newCurveKeys(), newCurveKeys()]);
-    const running = await start(makeChunkPolicy, { keys });
+    const running = await start(makeChunkPolicy, { curve: { keys } });
     const ping = (curve?: { serverKey: string; keys: typeof own }) =>
       running.client({ ...(curve && { curve }), timeoutMs: 400 }).call('ping');
     expect(await ping({ serverKey: keys.publicKey, keys: own })).toMatchObject({ status: 'ok' });
     expect((await failure(ping({ serverKey: wrong.publicKey, keys: own }))).code).toBe('TIMEOUT');
     expect((await failure(ping())).code).toBe('TIMEOUT');
+  });
+});
+
+describe.skipIf(!hasZeromq)('a policy server among strangers', () => {
+  it('lets in the clients whose keys it was given, and no others', async () => {
+    const [keys, known, unknown] = await Promise.all([newCurveKeys(), newCurveKeys(), newCurveKeys()]);
+    const running = await start(makeChunkPolicy, { curve: { keys, clients: [known.publicKey] } });
+    const ping = (own: typeof known) =>
+      running.client({ curve: { serverKey: keys.publicKey, keys: own }, timeoutMs: 400 }).call('ping');
+    expect(await ping(known)).toMatchObject({ status: 'ok' });
+    expect((await failure(ping(unknown))).code).toBe('TIMEOUT');
+    expect(await ping(known)).toMatchObject({ status: 'ok' });
+  });
+
+  it.skipIf(!existsSync('/proc/self/fd'))(
+    'leaves no descriptor or thread of a connection behind',
+    async () => {
+      const running = await start(makeChunkPolicy);
+      const held = (): number => readdirSync('/proc/self/fd').length + readdirSync('/proc/self/task').length;
+      const visit = async (): Promise<void> => {
+        const client = new PolicyClient({ endpoint: running.server.endpoint, timeoutMs: 2000 });
+        await client.call('ping');
+        client.close();
+      };
+      await visit();
+      const before = held();
+      for (let i = 0; i < 100; i++) await visit();
+      await pause(200);
+      expect(held() - before).toBeLessThan(20);
+    },
+  );
+
+  it('survives bytes that are no ZeroMQ, connections that say nothing, and messages that are too large', async () => {
+    const running = await start(makeChunkPolicy);
+    const { hostname, port } = new URL(running.server.endpoint);
+    const sockets = Array.from({ length: 20 }, (_, k) => {
+      const socket = connect({ host: hostname, port: Number(port) }).on('error', () => {});
+      if (k % 2 === 0) socket.write(Uint8Array.from({ length: 500 }, (_, i) => (i * k * 37) & 255));
+      return keep({ close: () => socket.destroy() });
+    });
+    const large = keep(await RequestSocket.connect(running.server.endpoint));
+    expect(await large.request(new Uint8Array(65 * 1024 * 1024), 500)).toBe(undefined);
+    expect(await running.client().call('ping')).toMatchObject({ status: 'ok' });
+    expect(sockets).toHaveLength(20);
+    expect(running.defects).toEqual([]);
   });
 });
 

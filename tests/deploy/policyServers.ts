@@ -3,9 +3,8 @@ import { PolicyServer, type PolicyServerOptions } from '#deploy/policyServer';
 import { type MakePolicy, policyService } from '#deploy/policyService';
 import { ChunkPolicy, chunkNetwork } from '#policy/chunkPolicy';
 import { identityNormaliser } from '#policy/normaliser';
-import type { CurveKeys } from '#transport/zeromq/curveKeys';
 import { PolicyClient, type PolicyClientOptions } from '#transport/zeromq/policyClient';
-import { newCurveKeys, RouterSocket } from '#transport/zeromq/sockets';
+import { type CurveServer, newCurveKeys, RouterSocket } from '#transport/zeromq/sockets';
 
 /** Policy servers in this process, for tests. */
 
@@ -48,10 +47,10 @@ export interface Running {
 
 export async function startServer(
   make: MakePolicy,
-  options: Partial<PolicyServerOptions> & { readonly keys?: CurveKeys; readonly endpoint?: string } = {},
+  options: Partial<PolicyServerOptions> & { readonly curve?: CurveServer; readonly endpoint?: string } = {},
 ): Promise<Running> {
-  const { keys, endpoint = 'tcp://127.0.0.1:0', ...rest } = options;
-  const router = await RouterSocket.bind(endpoint, keys);
+  const { curve, endpoint = 'tcp://127.0.0.1:0', ...rest } = options;
+  const router = await RouterSocket.bind(endpoint, curve);
   const defects: unknown[] = [];
   const service = await policyService(identity, make);
   const server = new PolicyServer({

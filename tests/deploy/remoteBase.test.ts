@@ -220,16 +220,23 @@ describe.skipIf(!able)('a run with a remote base', { timeout: 120_000 }, () => {
       ...base.state['queue']!.subarray(k * A, (k + 1) * A),
     ]);
     base.close();
-    const keys = ['--curve-keys', `${name}.key_secret`, '--host', '0.0.0.0'];
+    const client = join(folder, 'client');
+    expect(vernier(['serve', '--new-keys', client]).status).toBe(0);
+    const keys = [
+      '--curve-keys',
+      `${name}.key_secret`,
+      '--curve-clients',
+      `${client}.key`,
+      '--host',
+      '0.0.0.0',
+    ];
     const child = started(startVernier(['serve', local, '--policy', 'base', '--port', '0', ...keys]));
     const output = outputOf(child);
     const [, endpoint] = await output.until(/at (\S+), encrypted/);
     const key = (file: string, which: string) =>
       new RegExp(`${which} = "(.{40})"`).exec(readFileSync(file, 'utf8'))![1]!;
     const serverKey = key(`${name}.key`, 'public-key');
-    // A client has a pair of its own.
-    expect(vernier(['serve', '--new-keys', join(folder, 'client')]).status).toBe(0);
-    const own = ['public-key', 'secret-key'].map((which) => key(join(folder, 'client.key_secret'), which));
+    const own = ['public-key', 'secret-key'].map((which) => key(`${client}.key_secret`, which));
     const received = await runPeer('policy_client.py', [
       endpoint!.replace('0.0.0.0', '127.0.0.1'),
       serverKey,

@@ -1,13 +1,17 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { VernierError } from '#core/errors';
 import { inspectRemote } from '#policy/remoteInspection';
 import type { RemoteModel } from '#policy/remoteModel';
 import { RemotePolicy } from '#policy/remotePolicy';
+import { writeCurveKeys } from '#transport/zeromq/curveKeys';
 import { isMap, type MessageMap, type MessageValue } from '#transport/zeromq/message';
 import { decodeMessage } from '#transport/zeromq/msgpackReader';
 import { encodeMessage } from '#transport/zeromq/msgpackWriter';
 import { float32Array } from '#transport/zeromq/ndarray';
-import { RouterSocket } from '#transport/zeromq/sockets';
+import { newCurveKeys, RouterSocket } from '#transport/zeromq/sockets';
 import {
   A,
   hasZeromq,
@@ -103,6 +107,23 @@ describe.skipIf(!hasZeromq)('a remote base', () => {
       }
     },
   );
+
+  it('is spoken to with keys out of files', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'vernier-keys-'));
+    keep({ close: () => rmSync(folder, { recursive: true }) });
+    const [keys, own] = [await newCurveKeys(), await newCurveKeys()];
+    const [serverKey] = writeCurveKeys(join(folder, 'server'), keys).files;
+    const [, clientKeys] = writeCurveKeys(join(folder, 'client'), own).files;
+    const { server } = await start(makeChunkPolicy, { curve: { keys, clients: [own.publicKey] } });
+    const limits = { timeoutMs: 300, reconnectMs: 500 };
+    const secure = model(server.endpoint, { serverKey: serverKey!, clientKeys: clientKeys!, ...limits });
+    const remote = await connect(1, secure);
+    await remote.act(observation(0, 1), new Float32Array(A));
+    const { clientKeys: _, ...stranger } = secure;
+    expect((await failure(inspectRemote(stranger))).code).toBe('TIMEOUT');
+    const swapped = failure(inspectRemote({ ...secure, clientKeys: serverKey! }));
+    expect((await swapped).message).toContain('server.key: no secret-key of 40 characters');
+  });
 
   it('sends the rows that need a chunk, and no others', async () => {
     const sizes: number[] = [];

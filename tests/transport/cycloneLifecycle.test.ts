@@ -45,11 +45,13 @@ describe.skipIf(cycloneMissing)(`leaving${cycloneMissing ? ` (${cycloneMissing})
     const transport = await openTransport({ node: '/watcher', domain });
     try {
       const subscriber = transport.subscriber('/left', 'std_msgs/msg/Int64', commandQuality, () => {});
-      const peer = startPeer(process.execPath, [...node, 'kill'], env);
+      const lease = '<Discovery><LeaseDuration>2s</LeaseDuration>';
+      const CYCLONEDDS_URI = env.CYCLONEDDS_URI.replace('<Discovery>', lease);
+      const peer = startPeer(process.execPath, [...node, 'kill'], { ...env, CYCLONEDDS_URI });
       await until('the other', () => subscriber.matched() === 1);
       await peer.ended;
       expect(peer.process.signalCode).toBe('SIGKILL');
-      await until('the other to be gone', () => subscriber.matched() === 0, 20_000);
+      await until('the other to be gone', () => subscriber.matched() === 0);
     } finally {
       await transport.close();
     }

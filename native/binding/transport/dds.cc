@@ -67,6 +67,7 @@ class Participant : public Napi::ObjectWrap<Participant> {
                            InstanceMethod("write", &Participant::write),
                            InstanceMethod("matched", &Participant::matched),
                            InstanceMethod("deadlineMisses", &Participant::deadlineMisses),
+                           InstanceMethod("misfit", &Participant::misfit),
                            InstanceMethod("guid", &Participant::guid),
                            InstanceMethod("reaches", &Participant::reaches),
                            InstanceMethod("close", &Participant::close),
@@ -191,6 +192,12 @@ class Participant : public Napi::ObjectWrap<Participant> {
                  [&]() -> Napi::Value { return Napi::Number::New(info.Env(), open().deadlineMisses(id(info[0]))); });
   }
 
+  // (endpoint): the policy by which the last one did not fit, or ""
+  Napi::Value misfit(const Napi::CallbackInfo& info) {
+    return guard(info.Env(),
+                 [&]() -> Napi::Value { return Napi::String::New(info.Env(), open().misfit(id(info[0]))); });
+  }
+
   // (endpoint, or nothing for the participant): Uint8Array [16]
   Napi::Value guid(const Napi::CallbackInfo& info) {
     return guard(info.Env(), [&]() -> Napi::Value {
@@ -232,7 +239,7 @@ class Participant : public Napi::ObjectWrap<Participant> {
 class DdsAddon : public Napi::Addon<DdsAddon> {
  public:
   DdsAddon(Napi::Env env, Napi::Object exports) {
-    DefineAddon(exports, {InstanceValue("abi", Napi::Number::New(env, 1)),
+    DefineAddon(exports, {InstanceValue("abi", Napi::Number::New(env, 2)),
                           InstanceValue("version", Napi::String::New(env, DDS_VERSION)),
                           InstanceValue("Participant", Participant::define(env))});
   }

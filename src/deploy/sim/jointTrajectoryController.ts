@@ -88,6 +88,28 @@ export class JointTrajectoryController {
     return this.#running !== undefined;
   }
 
+  /** Whether a trajectory would be taken on now. @returns why not */
+  check(message: JointTrajectoryMessage, start: number | undefined, now: number): Refusal | undefined {
+    const points = this.#read(message, start, now);
+    return 'code' in points ? points : undefined;
+  }
+
+  #read(
+    message: JointTrajectoryMessage,
+    start: number | undefined,
+    now: number,
+  ): readonly TrajectoryPoint[] | Refusal {
+    this.#follow(now);
+    const points = readTrajectory(message, { ...this.rules, rest: this.desired.position });
+    if ('code' in points || start === undefined) return points;
+    const late = now - start - points.at(-1)!.time;
+    if (late <= 0) return points;
+    return {
+      code: trajectoryResult.oldHeaderTimestamp,
+      text: `the trajectory ended ${late.toFixed(3)} s ago`,
+    };
+  }
+
   /** Takes on a trajectory in the place of any other.
    * @param start seconds on the clock of `now`; undefined: now
    * @param goal of an action; undefined: from the topic
@@ -99,18 +121,10 @@ export class JointTrajectoryController {
     measured: ArmState,
     goal?: GoalRules,
   ): Refusal | undefined {
-    this.#follow(now);
-    const { rules, desired } = this;
-    const points = readTrajectory(message, { ...rules, rest: desired.position });
+    const points = this.#read(message, start, now);
     if ('code' in points) return points;
+    const { rules, desired } = this;
     const begin = start ?? now;
-    const last = points.at(-1)!.time;
-    if (start !== undefined && start + last < now) {
-      return {
-        code: trajectoryResult.oldHeaderTimestamp,
-        text: `the trajectory ended ${(now - start - last).toFixed(3)} s ago`,
-      };
-    }
     this.#finish('canceled', 'invalidGoal', 'replaced by another trajectory');
     const from = rules.interpolateFromDesiredState ? desired : measured;
     const before = {
@@ -178,6 +192,12 @@ export class JointTrajectoryController {
   /** The same as a failure. */
   abort(measured: ArmState, text: string): void {
     this.hold(measured.position);
+    this.#finish('aborted', 'invalidGoal', text);
+  }
+
+  /** The same where it should be now: time passed in which nothing could move. */
+  abortInPlace(text: string): void {
+    this.hold(this.desired.position.slice());
     this.#finish('aborted', 'invalidGoal', text);
   }
 

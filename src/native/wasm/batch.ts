@@ -301,6 +301,8 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
   #requireReady(): void {
     if (this.#closed) throw new VernierError('STATE', 'the environment is closed');
     if (this.#busy) throw busy();
+    // Another batch may have made the memory grow.
+    this.#sim.refresh();
   }
 
   #rememberHome(): void {

@@ -52,3 +52,16 @@ function keyIn(text: string, name: 'public-key' | 'secret-key', file: string): s
         : 'make a pair with vernier serve --new-keys <name>',
   });
 }
+
+const DIGITS = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#';
+
+/** The characters of a key of 32 bytes. @source ZeroMQ RFC 32, Z85; differs: none */
+export function z85(key: Uint8Array): string {
+  const view = new DataView(key.buffer, key.byteOffset, key.byteLength);
+  let text = '';
+  for (let at = 0; at + 4 <= key.length; at += 4) {
+    const word = view.getUint32(at);
+    for (let divisor = 85 ** 4; divisor >= 1; divisor /= 85) text += DIGITS[Math.floor(word / divisor) % 85];
+  }
+  return text;
+}

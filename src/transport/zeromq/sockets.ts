@@ -1,13 +1,15 @@
 import { VernierError } from '#core/errors';
-import type { CurveKeys } from '#transport/zeromq/curveKeys';
+import { type CurveKeys, z85 } from '#transport/zeromq/curveKeys';
 
 /** ZeroMQ's sockets, as far as policy servers and clients need them: the sole file that loads the package. */
 
 /** The part of `zeromq` that is used; the package is optional, so its types are not imported. */
 interface Zmq {
+  readonly context: { blocky: boolean };
   readonly Context: new (options: { readonly blocky: boolean }) => object;
   readonly Router: new (options: SocketOptions) => ZmqSocket;
   readonly Request: new (options: SocketOptions) => ZmqSocket;
+  readonly Reply: new (options: SocketOptions) => ZmqSocket;
   readonly curveKeyPair: () => CurveKeys;
 }
 type SocketOptions = Readonly<Record<string, unknown>>;
@@ -28,7 +30,10 @@ const PACKAGE = 'zeromq';
 async function load(): Promise<Zmq> {
   try {
     const module = (await import(PACKAGE)) as Zmq & { readonly default?: Zmq };
-    return module.default ?? module;
+    const zmq = module.default ?? module;
+    // A process that ends does not wait for peers.
+    zmq.context.blocky = false;
+    return zmq;
   } catch (cause) {
     throw new VernierError('BACKEND', `policy servers need the package ${PACKAGE}, which is not installed`, {
       hint: `npm install ${PACKAGE}`,
@@ -43,15 +48,20 @@ const MAX_MESSAGE = 64 * 1024 * 1024;
 /** How long a server's last answers may take to leave. */
 const LAST_WORDS_MS = 100;
 
-/** A context of its own for every socket, so that closing one waits for nothing. */
-function common(zmq: Zmq): SocketOptions {
-  return { context: new zmq.Context({ blocky: false }), linger: 0, maxMessageSize: MAX_MESSAGE };
-}
+/** Of every socket: what was not sent when it is closed is lost, so that nothing waits for a peer that is gone. */
+const COMMON = { linger: 0, maxMessageSize: MAX_MESSAGE };
 
 /** A fresh pair of keys for CurveZMQ. */
 export async function newCurveKeys(): Promise<CurveKeys> {
   const { publicKey, secretKey } = (await load()).curveKeyPair();
   return { publicKey, secretKey };
+}
+
+/** A server's keys, and whom it lets in. */
+export interface CurveServer {
+  readonly keys: CurveKeys;
+  /** Public keys of clients; everybody who knows the server's public key when left out. */
+  readonly clients?: readonly string[];
 }
 
 /** One request as it came, with where the answer goes. */
@@ -68,28 +78,33 @@ export class RouterSocket {
   /** Where it listens, with the port that was found for port 0. */
   readonly endpoint: string;
   readonly #socket: ZmqSocket;
+  readonly #gate: ZmqSocket | undefined;
   #sending: Promise<void> = Promise.resolve();
 
-  private constructor(socket: ZmqSocket) {
+  private constructor(socket: ZmqSocket, gate: ZmqSocket | undefined) {
     this.#socket = socket;
+    this.#gate = gate;
     this.endpoint = socket.lastEndpoint!;
   }
 
   /** @throws BACKEND without the package; IO where the endpoint cannot be had */
-  static async bind(endpoint: string, keys?: CurveKeys): Promise<RouterSocket> {
+  static async bind(endpoint: string, curve?: CurveServer): Promise<RouterSocket> {
     const zmq = await load();
-    const curve = keys && { curveServer: true, curveSecretKey: keys.secretKey };
-    const socket = new zmq.Router({ ...common(zmq), linger: LAST_WORDS_MS, ...curve });
+    const options = { ...COMMON, linger: LAST_WORDS_MS, ...ownContext(zmq, curve) };
+    const gate = curve?.clients && (await openGate(zmq, options, curve.clients));
+    const secure = curve && { curveServer: true, curveSecretKey: curve.keys.secretKey, zapDomain: 'clients' };
+    const socket = new zmq.Router({ ...options, ...secure });
     try {
       await socket.bind(endpoint);
     } catch (cause) {
       socket.close();
+      gate?.close();
       throw new VernierError('IO', `cannot listen at ${endpoint}: ${(cause as Error).message}`, {
         hint: 'another server may have the port: choose one with --port',
         cause,
       });
     }
-    return new RouterSocket(socket);
+    return new RouterSocket(socket, gate);
   }
 
   /** Requests until the socket is closed. */
@@ -126,7 +141,31 @@ export class RouterSocket {
 
   close(): void {
     this.#socket.close();
+    this.#gate?.close();
   }
+}
+
+/** Who is let in is asked of the context, so that a server that asks has one of its own. */
+function ownContext(zmq: Zmq, curve: CurveServer | undefined): SocketOptions {
+  return curve?.clients ? { context: new zmq.Context({ blocky: false }) } : {};
+}
+
+/** Lets in the clients of these public keys. @source ZeroMQ RFC 27, ZAP; differs: CURVE alone */
+async function openGate(zmq: Zmq, options: SocketOptions, clients: readonly string[]): Promise<ZmqSocket> {
+  // A copy, since the package takes the context out of what it is given; the gate is asked by sockets of its context.
+  const socket = new zmq.Reply({ ...options });
+  await socket.bind('inproc://zeromq.zap.01');
+  const text = (words: string): Buffer => Buffer.from(words);
+  const answer = async (): Promise<void> => {
+    const [version, id, , , , mechanism, key] = await socket.receive();
+    const known = mechanism?.toString() === 'CURVE' && key?.length === 32 && clients.includes(z85(key));
+    const [status, reason] = known ? ['200', 'OK'] : ['400', 'unknown key'];
+    await socket.send([version!, id!, text(status!), text(reason!), text(''), text('')]);
+  };
+  void (async () => {
+    while (!socket.closed) await answer().catch(() => {});
+  })();
+  return socket;
 }
 
 /** Whom a client trusts and who it is. */
@@ -150,7 +189,7 @@ export class RequestSocket {
       curvePublicKey: curve.keys.publicKey,
       curveSecretKey: curve.keys.secretKey,
     };
-    const socket = new zmq.Request({ ...common(zmq), ...options });
+    const socket = new zmq.Request({ ...COMMON, ...options });
     try {
       socket.connect(endpoint);
     } catch (cause) {
