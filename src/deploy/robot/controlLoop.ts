@@ -1,5 +1,5 @@
 import { VernierError } from '#core/errors';
-import { CommandPlan } from '#deploy/robot/commandPlan';
+import { CommandPlan, type PlannedPath } from '#deploy/robot/commandPlan';
 import type { Deployment } from '#deploy/robot/deployment';
 import { type EpisodeEnd, taskVerdict } from '#deploy/robot/episode';
 import { boardLayout, invalidReasons } from '#deploy/robot/inputs';
@@ -32,8 +32,9 @@ export interface ControlTick {
   readonly phase: Phase;
   /** What to send; undefined when idle. */
   readonly trajectory: TrajectoryPoints | undefined;
-  /** Milliseconds, monotonic: when the trajectory begins. */
+  /** Milliseconds, monotonic: when the trajectory begins, and until when it is what was sent before. */
   readonly time: number;
+  readonly departs: number;
   /** [joints] where the arm is asked to be at the end of the step; undefined where it is asked to stop. */
   readonly target: Float64Array | undefined;
   /** What is wrong with the inputs or the policy. */
@@ -170,6 +171,11 @@ export class ControlLoop {
     this.#phase = 'stop';
   }
 
+  /** The last tick's trajectory was not sent: the arm goes on along the one before. */
+  drop(): void {
+    this.#plan.revert();
+  }
+
   /** @returns false while the arm moves */
   resetEmergencyStop(): boolean {
     return this.#plan.resetEmergencyStop();
@@ -188,15 +194,18 @@ export class ControlLoop {
     if (!problem && this.#phase === 'approach') act = this.#approach(now, settings.speedScale);
     // Not `else`: an approach that arrived goes over to the episode in the same tick.
     if (!problem && this.#phase === 'run') act = await this.#act(values, settings);
-    const trajectory = this.#plan.intend({
-      targets: act.targets,
-      invalid: act.invalid,
-      emergencyStop: settings.emergencyStop,
-      age: problem === 'stale' ? Number.POSITIVE_INFINITY : 0,
-      speed: act.speed ?? settings.speedScale,
-    });
+    const path = this.#plan.intend(
+      {
+        targets: act.targets,
+        invalid: act.invalid,
+        emergencyStop: settings.emergencyStop,
+        age: problem === 'stale' ? Number.POSITIVE_INFINITY : 0,
+        speed: act.speed ?? settings.speedScale,
+      },
+      now,
+    );
     return {
-      ...this.#report(this.#plan.time, trajectory, verdict),
+      ...this.#report(now, path, verdict),
       target: act.targets[0],
       gripper: act.gripper,
       problem: problem ?? act.invalid,
@@ -217,14 +226,15 @@ export class ControlLoop {
   }
 
   /** The end of a tick; an arm that stopped and rests is idle from then on. */
-  #report(time: number, trajectory: TrajectoryPoints | undefined, verdict = this.#plan.verdict): ControlTick {
+  #report(now: number, path: PlannedPath | undefined, verdict = this.#plan.verdict): ControlTick {
     const rests = this.#phase === 'stop' && this.#plan.atRest;
     const ended = rests ? this.#ending : undefined;
     if (rests) this.#phase = 'idle';
     return {
       phase: this.#phase,
-      trajectory,
-      time,
+      trajectory: path?.points,
+      time: path?.time ?? now,
+      departs: path?.departs ?? now,
       target: undefined,
       problem: undefined,
       gripper: undefined,

@@ -56,7 +56,11 @@ export class FaultyGraph {
   readonly transport: RobotTransport;
   readonly audit: TrajectoryAudit;
   /** The newest of /diagnostics. */
-  health: { readonly level: number; readonly message: string; readonly values: Readonly<Record<string, string>> } = {
+  health: {
+    readonly level: number;
+    readonly message: string;
+    readonly values: Readonly<Record<string, string>>;
+  } = {
     level: 0,
     message: '',
     values: {},
@@ -96,8 +100,11 @@ export class FaultyGraph {
       this.#joints(jointState.decode(bytes) as unknown as JointMessage),
     );
     const command = `/${ros.controller}/joint_trajectory`;
-    transport.subscriber(command, trajectory.type, { ...commandQuality, depth: 100 }, ({ bytes, receivedAt }) =>
-      this.#command(trajectory.decode(bytes), clock(receivedAt)),
+    transport.subscriber(
+      command,
+      trajectory.type,
+      { ...commandQuality, depth: 100 },
+      ({ bytes, receivedAt }) => this.#command(trajectory.decode(bytes), clock(receivedAt)),
     );
     transport.subscriber('/diagnostics', diagnostics.type, { ...commandQuality, depth: 10 }, ({ bytes }) =>
       this.#diagnose(diagnostics.decode(bytes)),
@@ -163,7 +170,11 @@ export class FaultyGraph {
   /** Waits until the arm has moved for a while. */
   async moves(): Promise<void> {
     const since = clock();
-    await until('motion', () => this.#arm.some(({ time, speed }) => time > since + 0.2 && speed > 0.2), 20_000);
+    await until(
+      'motion',
+      () => this.#arm.some(({ time, speed }) => time > since + 0.2 && speed > 0.2),
+      20_000,
+    );
   }
 
   /** Seconds from `since` until the arm's last motion by its own samples; waits until it rested for 0.3 s of them.

@@ -2,6 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { readDeployment, resolveDeployment } from '#deploy/robot/deployment';
+import { type RestTimes, restTimes } from '#deploy/robot/restTimes';
+import { motionLimits } from '#deploy/safety/limits';
+import { loadTask } from '#spec/task';
 import { ensureBuild } from '../../cli/cli.js';
 import type { Isolation } from '../../transport/loopback.js';
 import { reachBundle } from '../robot/reachBundle.js';
@@ -10,10 +14,18 @@ import { FaultyGraph, topics } from './faultyGraph.js';
 
 /** The task lasts for as long as a test does. */
 export const lasting = ['horizon=1000000'] as const;
+/** Seconds that the simulated servos take to settle behind their command. */
+export const servos = 0.15;
+/** Seconds that a message, a thread or a process waits on a busy machine at most. */
+export const slack = 0.3;
+/** Of output.latency: a machine that tests share wakes threads late. */
+const LATENCY = 0.03;
 
 /** A sim robot and a robot process over DDS, with what stands between them. */
 export class FaultyRobot {
   readonly graph: FaultyGraph;
+  /** Stated by the code for the limits of the arm and these settings. */
+  readonly rest: RestTimes;
   readonly #env: Isolation['env'];
   readonly #folder: string;
   readonly #children = new Set<RobotChild>();
@@ -22,11 +34,12 @@ export class FaultyRobot {
     ensureBuild();
     const folder = mkdtempSync(join(tmpdir(), 'vernier-faults-'));
     await reachBundle(join(folder, 'reach.vrn'), undefined, lasting);
-    return new FaultyRobot(env, folder, await FaultyGraph.open());
+    return new FaultyRobot(env, folder, await FaultyGraph.open(), await statedRest());
   }
 
-  private constructor(env: Isolation['env'], folder: string, graph: FaultyGraph) {
+  private constructor(env: Isolation['env'], folder: string, graph: FaultyGraph, rest: RestTimes) {
     this.graph = graph;
+    this.rest = rest;
     this.#env = env;
     this.#folder = folder;
   }
@@ -34,7 +47,15 @@ export class FaultyRobot {
   /** Starts the arm. @param rate of joint states, Hz */
   async arm(rate = 200): Promise<RobotChild> {
     const overrides = lasting.flatMap((override) => ['--set', override]);
-    const child = this.#start(['sim-robot', 'panda', '--task', 'reach', '--rate', String(rate), ...overrides]);
+    const child = this.#start([
+      'sim-robot',
+      'panda',
+      '--task',
+      'reach',
+      '--rate',
+      String(rate),
+      ...overrides,
+    ]);
     await child.said(/joints on/, 60_000);
     return child;
   }
@@ -46,13 +67,23 @@ export class FaultyRobot {
       joint_states: { topic: topics.joints },
       bodies: { target: { topic: topics.target } },
       start: { pose: 'any' },
+      output: { latency: LATENCY },
       episode: { judge: false },
       ...spec,
     };
     writeFileSync(file, stringify(all));
     const overrides = lasting.flatMap((override) => ['--set', override]);
     const bundle = join(this.#folder, 'reach.vrn');
-    const child = this.#start(['ros2', bundle, '--robot', 'panda', '--config', file, '--managed', ...overrides]);
+    const child = this.#start([
+      'ros2',
+      bundle,
+      '--robot',
+      'panda',
+      '--config',
+      file,
+      '--managed',
+      ...overrides,
+    ]);
     if (!(await this.graph.change('configure'))) throw new Error(`not configured:\n${child.output()}`);
     return child;
   }
@@ -75,4 +106,16 @@ export class FaultyRobot {
     this.#children.add(child);
     return child;
   }
+}
+
+async function statedRest(): Promise<RestTimes> {
+  const task = await loadTask('reach', lasting);
+  const { arm } = task.robot;
+  const plain = resolveDeployment(readDeployment(undefined), task);
+  const deployment = {
+    ...plain,
+    spec: { ...plain.spec, output: { ...plain.spec.output, latency: LATENCY } },
+  };
+  const { tick } = plain.spec.limits;
+  return restTimes(motionLimits(arm.names, arm.limits, { period: tick }), deployment);
 }

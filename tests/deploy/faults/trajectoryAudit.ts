@@ -35,6 +35,8 @@ export class TrajectoryAudit {
   readonly worst = { velocity: 0, acceleration: 0, jerk: 0 };
   /** Largest distance of a first point from the path before, rad. */
   beside = 0;
+  /** Longest time from the arrival of a trajectory to its end at rest, s. */
+  longest = 0;
   count = 0;
   /** Trajectories that arrived after their first point. */
   late = 0;
@@ -69,6 +71,7 @@ export class TrajectoryAudit {
     for (const [k, { time }] of told.entries())
       if (k > 0 && !(time > told[k - 1]!.time)) this.#fault('times do not rise');
     const last = told.at(-1)!;
+    this.longest = Math.max(this.longest, last.time - arrived);
     for (const i of this.#names.keys())
       if (last.velocity[i] !== 0 || last.acceleration[i] !== 0) this.#fault(`joint ${i} moves at the end`);
     this.#path = this.#spliced(told, arrived);
