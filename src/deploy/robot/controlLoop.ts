@@ -52,6 +52,9 @@ export interface ControlTick {
 /** Metres that the end effector moves at most per radian of a joint: the filter looks again at the workspace as often as
  * that makes needed. */
 const REACH = 1.5;
+/** How long an arm is given to come from its controller's last set-point to where it was measured, at rest both times, s: a
+ * servo's lag and sag lie between. */
+const JOIN = 0.2;
 /** Ticks that are run for warming up. */
 const WARM_UP = 20;
 /** By which a command at the start pose may miss it, rad. */
@@ -88,6 +91,7 @@ export class ControlLoop {
   #phase: Phase = 'idle';
   #begins = false;
   #approachUntil = 0;
+  #joinsUntil = 0;
   #ending: EpisodeEnd | undefined;
   #step = 0;
   #late: Promise<void> | undefined;
@@ -150,7 +154,8 @@ export class ControlLoop {
     const problem = this.#problem(values, now);
     if (problem) return `inputs: ${problem}`;
     this.#readArm(values);
-    const verdict = this.#plan.start(this.#measured, now + this.#latency);
+    this.#joinsUntil = now + Math.max(this.#latency, 1000 * JOIN);
+    const verdict = this.#plan.start(this.#measured, this.#joinsUntil);
     if (verdict.kind === 'refused') return this.#refusal(verdict);
     const { start } = this.#deployment.spec;
     const away = this.#awayFromStart();
@@ -191,9 +196,10 @@ export class ControlLoop {
     this.#readArm(values);
     const problem = this.#problem(values, now);
     let act: Act = { targets: [], gripper: undefined, invalid: problem === 'stale' ? undefined : problem };
-    if (!problem && this.#phase === 'approach') act = this.#approach(now, settings.speedScale);
+    const joins = now + this.#latency < this.#joinsUntil;
+    if (!problem && !joins && this.#phase === 'approach') act = this.#approach(now, settings.speedScale);
     // Not `else`: an approach that arrived goes over to the episode in the same tick.
-    if (!problem && this.#phase === 'run') act = await this.#act(values, settings);
+    if (!problem && !joins && this.#phase === 'run') act = await this.#act(values, settings);
     const path = this.#plan.intend(
       {
         targets: act.targets,

@@ -106,7 +106,7 @@ describe.skipIf(cycloneMissing)('an emergency stop', () => {
 
   it('never sends what is outside limits', () => {
     const { audit } = robot.graph;
-    console.log(`${audit.count} trajectories, ${audit.late} late`, audit.worst, audit.beside, audit.longest);
+    console.log(audit.summary);
     expect(audit.faults).toEqual([]);
     expect(audit.longest).toBeLessThan(robot.rest.silence);
   });

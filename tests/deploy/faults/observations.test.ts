@@ -50,7 +50,7 @@ describe.skipIf(cycloneMissing)('joint states that fail', () => {
 
   const begin = async (): Promise<void> => {
     robot.graph.honest();
-    robot.graph.listen();
+    await pause(100);
     expect(await robot.graph.change('activate'), policy.output()).toBe(true);
     await robot.graph.moves();
   };
@@ -141,20 +141,9 @@ describe.skipIf(cycloneMissing)('joint states that fail', () => {
     graph.honest();
   });
 
-  it('works after a clock was set back by less than what is out of order', async () => {
-    const { graph } = robot;
-    await begin();
-    graph.tamper = (m) => [later(m, -0.4)];
-    await graph.reaches('inactive');
-    await pause(500);
-    expect(await graph.change('activate'), policy.output()).toBe(true);
-    await graph.moves();
-    await graph.change('deactivate');
-  });
-
   it('never sends what is outside limits, nor a trajectory that lasts longer than stated', () => {
     const { audit } = robot.graph;
-    console.log(`${audit.count} trajectories, ${audit.late} late`, audit.worst, audit.beside, audit.longest);
+    console.log(audit.summary);
     expect(audit.count).toBeGreaterThan(200);
     expect(audit.faults).toEqual([]);
     expect(audit.longest).toBeLessThan(robot.rest.silence);

@@ -84,6 +84,7 @@ export class FaultyRobot {
       '--managed',
       ...overrides,
     ]);
+    await this.graph.reaches('unconfigured', 60_000);
     if (!(await this.graph.change('configure'))) throw new Error(`not configured:\n${child.output()}`);
     return child;
   }
