@@ -75,7 +75,8 @@ export interface DeploymentFile {
 export function readDeployment(path: string | undefined): DeploymentFile {
   if (path === undefined) return { spec: deploySchema.parse({}), config: undefined };
   const config = new ConfigFile(path);
-  return { spec: parseFile(config, deploySchema), config };
+  // A file that only has comments says nothing.
+  return { spec: parseFile(config, deploySchema, (raw) => raw ?? {}), config };
 }
 
 /** @throws SPEC with file:line:column; what the robot cannot sense by name, with what to do */
