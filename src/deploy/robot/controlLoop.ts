@@ -45,7 +45,9 @@ export interface ControlTick {
   readonly verdict: Verdict;
   /** Policy step of the episode, after the tick. */
   readonly step: number;
-  /** Where an episode ended in this tick. */
+  /** How the episode ends, from when that is known until the arm rests. */
+  readonly ending: EpisodeEnd | undefined;
+  /** The same, once: when the arm rests. */
   readonly ended: EpisodeEnd | undefined;
 }
 
@@ -246,6 +248,7 @@ export class ControlLoop {
       gripper: undefined,
       verdict,
       step: this.#step,
+      ending: this.#ending,
       ended,
     };
   }

@@ -59,7 +59,7 @@ export interface Deployment {
   readonly gripper: GripperDriver | undefined;
   /** Seconds after which joint states are stale. */
   readonly jointAge: number;
-  /** Seconds of a policy step. */
+  /** Seconds of a policy step, at the pace of the deployment. */
   readonly period: number;
 }
 
@@ -75,7 +75,8 @@ export interface DeploymentFile {
 export function readDeployment(path: string | undefined): DeploymentFile {
   if (path === undefined) return { spec: deploySchema.parse({}), config: undefined };
   const config = new ConfigFile(path);
-  return { spec: parseFile(config, deploySchema), config };
+  // A file that only has comments says nothing.
+  return { spec: parseFile(config, deploySchema, (raw) => raw ?? {}), config };
 }
 
 /** @throws SPEC with file:line:column; what the robot cannot sense by name, with what to do */
@@ -126,7 +127,7 @@ class Resolver {
       output: this.#output(),
       gripper: this.#gripper(),
       jointAge: spec.ages.joints ?? Math.max(0.1, 2 * task.control.period),
-      period: task.control.period,
+      period: task.control.period / spec.pace,
     };
   }
 
