@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { VernierError } from '#core/errors';
 import type { MakePolicy } from '#deploy/policyService';
+import type { BasePolicy } from '#policy/policy';
 import { RandomPolicy } from '#policy/simpleBases';
 import type { MessageMap, MessageValue } from '#transport/zeromq/message';
 import { decodeMessage } from '#transport/zeromq/msgpackReader';
@@ -31,7 +32,7 @@ const observations = (rows: number): Float32Array =>
 async function decided(rows: number, observation = observations(rows)): Promise<Float32Array> {
   const policy = keep(await makeChunkPolicy(rows));
   await policy.act(observation, new Float32Array(rows * A));
-  return (policy as unknown as { state: { queue: Float32Array } }).state.queue;
+  return (policy as BasePolicy).decided!;
 }
 
 const actions = (answer: MessageValue): NdArray => {
@@ -191,15 +192,15 @@ describe.skipIf(!hasZeromq)('a policy server', () => {
       release = resolve;
     });
     const slow: MakePolicy = async (B) => {
-      const policy = await makeChunkPolicy(B);
-      return Object.assign(Object.create(policy) as typeof policy, {
-        B,
-        kind: 'chunk',
-        state: (policy as unknown as { state: unknown }).state,
+      const policy = (await makeChunkPolicy(B)) as BasePolicy;
+      const { kind, chunk, phase, state, decided } = policy;
+      const gated: BasePolicy = {
+        ...{ kind, B, O, A, chunk, phase, state, decided: decided! },
         reset: () => policy.reset(),
-        act: (observation: Float32Array, out: Float32Array) => gate.then(() => policy.act(observation, out)),
+        act: (observation, out) => gate.then(() => policy.act(observation, out)),
         close: () => policy.close(),
-      });
+      };
+      return gated;
     };
     const running = await start(slow, { queue: 4 });
     const ask = (): Promise<string> =>
