@@ -9,6 +9,7 @@ import { describeFailure, EXIT } from '#cli/failure';
 import { inspectCommand } from '#cli/inspect';
 import { splitOverrides } from '#cli/overrides';
 import { playCommand } from '#cli/play';
+import { ros2Command } from '#cli/ros2';
 import { schemaCommand } from '#cli/schema';
 import { serveCommand } from '#cli/serve';
 import { simRobotCommand } from '#cli/simRobot';
@@ -26,6 +27,7 @@ const COMMANDS = [
   inspectCommand,
   exportCommand,
   serveCommand,
+  ros2Command,
   simRobotCommand,
   benchCommand,
   stlCommand,
@@ -42,6 +44,7 @@ const TAKES_OVERRIDES = new Set([
   'inspect',
   'export',
   'serve',
+  'ros2',
   'sim-robot',
 ]);
 

@@ -5,8 +5,8 @@ import type { CliContext } from '#cli/context';
 
 export function schemaCommand(context: CliContext): Command {
   return new Command('schema')
-    .description('the JSON Schema of task or robot files, for completion in editors')
-    .addArgument(new Argument('<kind>', 'of which files').choices(['task', 'robot']))
+    .description('the JSON Schema of task, robot or deployment files, for completion in editors')
+    .addArgument(new Argument('<kind>', 'of which files').choices(['task', 'robot', 'deploy']))
     .option('--out <folder>', 'write <kind>.schema.json there instead of printing it')
     .addHelpText(
       'after',
@@ -19,7 +19,7 @@ The first line of a task file can point an editor at the published schema:
   # yaml-language-server: $schema=../docs/schema/task.schema.json
 `,
     )
-    .action(async (kind: 'task' | 'robot', { out }: { out?: string }) => {
+    .action(async (kind: 'task' | 'robot' | 'deploy', { out }: { out?: string }) => {
       const { jsonSchemas } = await import('#spec/jsonSchema');
       const name = `${kind}.schema.json` as const;
       const text = jsonSchemas()[name];

@@ -27,6 +27,8 @@ export interface ModelNames {
   readonly nsensordata: number;
 
   readonly bodyParent: readonly number[];
+  /** Index among the mocap bodies, -1 for the others. */
+  readonly bodyMocap: readonly number[];
   /** Body of each site. */
   readonly siteBody: readonly number[];
   /** Body of each geom. */

@@ -111,15 +111,43 @@ interface Message {
 }
 
 function* messages(path: string, isWanted: (topic: string) => boolean): Generator<Message> {
+  const decoders = new Map<McapChannel, (bytes: Uint8Array) => MessageValue>();
+  for (const { channel, bytes, logTime } of readMcapMessages(path, isWanted)) {
+    let value: MessageValue;
+    try {
+      const decode = decoders.get(channel) ?? decoder(channel);
+      decoders.set(channel, decode);
+      value = decode(bytes);
+    } catch (cause) {
+      throw inFile(path, cause);
+    }
+    yield { topic: channel.topic, stamp: stampOf(value) ?? logTime, value };
+  }
+}
+
+/** A topic of an MCAP file; one object for all of its messages. */
+export interface McapChannel {
+  readonly topic: string;
+  /** `cdr`, `json`, ... */
+  readonly encoding: string;
+  readonly schema: { readonly name: string; readonly encoding: string; readonly text: string } | undefined;
+}
+
+export interface McapMessage {
+  readonly channel: McapChannel;
+  readonly bytes: Uint8Array;
+  /** Nanoseconds. */
+  readonly logTime: bigint;
+}
+
+/** The messages of an MCAP file as they stand in it, not decoded. @throws DATA when the file is torn */
+export function* readMcapMessages(
+  path: string,
+  isWanted: (topic: string) => boolean,
+): Generator<McapMessage> {
   const reader = new McapStreamReader({ decompressHandlers });
-  const schemas = new Map<
-    number,
-    { readonly name: string; readonly encoding: string; readonly text: string }
-  >();
-  const channels = new Map<
-    number,
-    { readonly topic: string; readonly decode: (bytes: Uint8Array) => MessageValue }
-  >();
+  const schemas = new Map<number, NonNullable<McapChannel['schema']>>();
+  const channels = new Map<number, McapChannel>();
   reader.append(readFileBytes(path));
   try {
     for (let record = reader.nextRecord(); record; record = reader.nextRecord()) {
@@ -128,29 +156,27 @@ function* messages(path: string, isWanted: (topic: string) => boolean): Generato
         schemas.set(id, { name, encoding, text: new TextDecoder().decode(data) });
       } else if (record.type === 'Channel' && isWanted(record.topic) && !channels.has(record.id)) {
         const { id, topic, messageEncoding, schemaId } = record;
-        channels.set(id, { topic, decode: decoder(topic, messageEncoding, schemas.get(schemaId)) });
+        channels.set(id, { topic, encoding: messageEncoding, schema: schemas.get(schemaId) });
       } else if (record.type === 'Message') {
         const channel = channels.get(record.channelId);
-        if (!channel) continue;
-        const value = channel.decode(record.data);
-        yield { topic: channel.topic, stamp: stampOf(value) ?? record.logTime, value };
+        if (channel) yield { channel, bytes: record.data, logTime: record.logTime };
       }
     }
   } catch (cause) {
-    const hint = cause instanceof VernierError ? cause.hint : undefined;
-    throw new VernierError('DATA', `${path}: ${(cause as Error).message}`, {
-      cause,
-      ...(hint ? { hint } : {}),
-    });
+    throw inFile(path, cause);
   }
   if (!reader.done()) throw new VernierError('DATA', `${path}: the file ends before its footer`);
 }
 
-function decoder(
-  topic: string,
-  encoding: string,
-  schema: { readonly name: string; readonly encoding: string; readonly text: string } | undefined,
-): (bytes: Uint8Array) => MessageValue {
+function inFile(path: string, cause: unknown): VernierError {
+  const hint = cause instanceof VernierError ? cause.hint : undefined;
+  return new VernierError('DATA', `${path}: ${(cause as Error).message}`, {
+    cause,
+    ...(hint ? { hint } : {}),
+  });
+}
+
+function decoder({ topic, encoding, schema }: McapChannel): (bytes: Uint8Array) => MessageValue {
   if (encoding === 'json') return (bytes) => JSON.parse(new TextDecoder().decode(bytes)) as MessageValue;
   if (encoding === 'cdr' && schema?.encoding === 'ros2msg')
     return messageCodec(schema.name, readDefinitions(schema.text, schema.name)).decodeBorrow;

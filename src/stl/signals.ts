@@ -141,6 +141,7 @@ const emptyModel: ModelNames = {
   nu: 0,
   nsensordata: 0,
   bodyParent: [],
+  bodyMocap: [],
   siteBody: [],
   geomBody: [],
   jointBody: [],

@@ -46,6 +46,8 @@ export function outcomeStatus(code: number): GoalOutcome['status'] | undefined {
 }
 
 const idSize = 16;
+/** Bytes of a message with a goal's identifier at least. */
+export const goalHeaderSize = headerSize + idSize;
 
 /** Puts a goal's identifier before CDR. Sixteen bytes keep every field aligned.
  * @param id 32 hexadecimal digits */
@@ -54,16 +56,16 @@ export function withGoalId(id: string, message: Uint8Array): Uint8Array {
   const out = new Uint8Array(message.length + idSize);
   out.set(message.subarray(0, headerSize));
   out.set(Buffer.from(id, 'hex'), headerSize);
-  out.set(message.subarray(headerSize), headerSize + idSize);
+  out.set(message.subarray(headerSize), goalHeaderSize);
   return out;
 }
 
 /** @param message used up
  * @throws DATA where the bytes hold no identifier */
 export function splitGoalId(message: Uint8Array): { readonly id: string; readonly body: Uint8Array } {
-  if (message.length < headerSize + idSize)
+  if (message.length < goalHeaderSize)
     throw new VernierError('DATA', `${message.length} bytes hold no goal's identifier`);
-  const id = idText(message.subarray(headerSize, headerSize + idSize));
+  const id = idText(message.subarray(headerSize, goalHeaderSize));
   message.copyWithin(idSize, 0, headerSize);
   return { id, body: message.subarray(idSize) };
 }

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { VernierError } from '#core/errors';
 import type { CycloneNode } from '#transport/cycloneNode';
 import type { Endpoint, Quality, ServiceClient } from '#transport/robotTransport';
-import { type CallId, joinCall, splitCall } from '#transport/serviceHeader';
+import { type CallId, callHeaderSize, joinCall, splitCall } from '#transport/serviceHeader';
 
 /** Services: a topic for the requests and one for the answers, which all clients share. */
 
@@ -21,53 +21,68 @@ export interface ServiceOptions {
   readonly userData: string;
 }
 
-/** @param answer from request to response, both CDR
- * @param onError takes what it throws, and requests that are none */
-export function openService(
-  node: CycloneNode,
-  { topics, types, userData }: ServiceOptions,
-  answer: (request: Uint8Array) => Uint8Array | Promise<Uint8Array>,
-  onError: (error: unknown) => void,
-): Endpoint {
-  const shared = { quality, userData: `serviceid=${randomBytes(16).toString('hex')};${userData}` };
-  const writer = node.addWriter({ topic: topics.reply, type: types.reply, ...shared });
-  let isOpen = true;
+export interface ServiceHandlers {
+  /** From request to response, both CDR. */
+  answer(request: Uint8Array): Uint8Array | Promise<Uint8Array>;
+  /** Takes what `answer` throws, and requests that are none. */
+  onError(error: unknown): void;
+}
 
-  const reply = async (id: CallId, response: Uint8Array, requester: bigint): Promise<void> => {
+export class CycloneService implements Endpoint {
+  readonly #node: CycloneNode;
+  readonly #topic: string;
+  readonly #handlers: ServiceHandlers;
+  readonly #writer: number;
+  readonly #reader: number;
+  #isOpen = true;
+
+  constructor(node: CycloneNode, { topics, types, userData }: ServiceOptions, handlers: ServiceHandlers) {
+    this.#node = node;
+    this.#topic = topics.request;
+    this.#handlers = handlers;
+    const shared = { quality, userData: `serviceid=${randomBytes(16).toString('hex')};${userData}` };
+    this.#writer = node.addWriter({ topic: topics.reply, type: types.reply, ...shared });
+    this.#reader = node.addReader(
+      { topic: topics.request, type: types.request, ...shared },
+      (bytes, _sent, _age, requester) => this.#serve(bytes, requester),
+    );
+  }
+
+  close(): void {
+    this.#isOpen = false;
+    this.#node.remove(this.#reader);
+    this.#node.remove(this.#writer);
+  }
+
+  #serve(bytes: Uint8Array, requester: bigint): void {
+    const { answer, onError } = this.#handlers;
+    try {
+      const { id, body } = splitCall(bytes);
+      const response = answer(body);
+      const done =
+        response instanceof Uint8Array
+          ? this.#reply(id, response, requester)
+          : response.then((late) => this.#reply(id, late, requester));
+      done.catch(onError);
+    } catch (error) {
+      onError(error);
+    }
+  }
+
+  async #reply(id: CallId, response: Uint8Array, requester: bigint): Promise<void> {
     const message = joinCall(id, response);
     const deadline = performance.now() + longestMatchMs;
-    while (isOpen && node.isOpen && !node.reaches(reader, requester, writer)) {
+    while (this.#canReply && !this.#node.reaches(this.#reader, requester, this.#writer)) {
       if (performance.now() > deadline)
-        throw new VernierError('TIMEOUT', `a client of ${topics.request} takes no answers`);
+        throw new VernierError('TIMEOUT', `a client of ${this.#topic} takes no answers`);
       await sleep(pollMs);
     }
-    if (isOpen && node.isOpen) node.write(writer, message);
-  };
+    if (this.#canReply) this.#node.write(this.#writer, message);
+  }
 
-  const reader = node.addReader(
-    { topic: topics.request, type: types.request, ...shared },
-    (bytes, _sent, _age, requester) => {
-      try {
-        const { id, body } = splitCall(bytes);
-        const response = answer(body);
-        const done =
-          response instanceof Uint8Array
-            ? reply(id, response, requester)
-            : response.then((late) => reply(id, late, requester));
-        done.catch(onError);
-      } catch (error) {
-        onError(error);
-      }
-    },
-  );
-
-  return {
-    close() {
-      isOpen = false;
-      node.remove(reader);
-      node.remove(writer);
-    },
-  };
+  get #canReply(): boolean {
+    return this.#isOpen && this.#node.isOpen;
+  }
 }
 
 interface PendingCall {
@@ -75,75 +90,80 @@ interface PendingCall {
   reject(error: VernierError): void;
 }
 
-/** Calls that wait for their answers, by number. */
-export function openClient(node: CycloneNode, { topics, types, userData }: ServiceOptions): ServiceClient {
-  const client = randomBytes(8).readBigUInt64LE();
-  const shared = { quality, userData: `clientid=${client.toString(16)};${userData}` };
-  const pending = new Map<bigint, PendingCall>();
-  const reader = node.addReader({ topic: topics.reply, type: types.reply, ...shared }, (bytes) => {
-    // The topic is shared: answers to others come too, and whatever else somebody sends there.
-    if (bytes.length < 20) return;
-    const { id, body } = splitCall(bytes);
-    if (id.client === client) pending.get(id.sequence)?.resolve(body);
-  });
-  const writer = node.addWriter({ topic: topics.request, type: types.request, ...shared });
-  let isOpen = true;
-  let sequence = 0n;
+export class CycloneClient implements ServiceClient {
+  readonly #node: CycloneNode;
+  readonly #topic: string;
+  readonly #writer: number;
+  readonly #reader: number;
+  readonly #id = randomBytes(8).readBigUInt64LE();
+  readonly #pending = new Map<bigint, PendingCall>();
+  readonly #forget: () => void;
+  #sequence = 0n;
+  #isOpen = true;
 
-  const available = (): boolean => node.matched(writer) > 0 && node.matched(reader) > 0;
-  const rejectAll = (): void => {
-    for (const call of pending.values())
-      call.reject(new VernierError('STATE', `the client of ${topics.request} was closed during a call`));
-  };
-  const forget = node.whenClosed(rejectAll);
+  constructor(node: CycloneNode, { topics, types, userData }: ServiceOptions) {
+    this.#node = node;
+    this.#topic = topics.request;
+    const shared = { quality, userData: `clientid=${this.#id.toString(16)};${userData}` };
+    this.#reader = node.addReader({ topic: topics.reply, type: types.reply, ...shared }, (bytes) =>
+      this.#take(bytes),
+    );
+    this.#writer = node.addWriter({ topic: topics.request, type: types.request, ...shared });
+    this.#forget = node.whenClosed(() => this.#rejectAll());
+  }
 
-  const waitForServer = async (deadline: number, timeoutMs: number): Promise<void> => {
-    while (isOpen && !available()) {
+  available(): boolean {
+    return this.#node.matched(this.#writer) > 0 && this.#node.matched(this.#reader) > 0;
+  }
+
+  async call(request: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
+    const deadline = performance.now() + timeoutMs;
+    while (this.#isOpen && !this.available()) {
       if (performance.now() >= deadline)
-        throw new VernierError('TIMEOUT', `no server of ${topics.request} within ${timeoutMs} ms`);
+        throw new VernierError('TIMEOUT', `no server of ${this.#topic} within ${timeoutMs} ms`);
       await sleep(pollMs);
     }
-    if (!isOpen) throw new VernierError('STATE', `the client of ${topics.request} is closed`);
-  };
+    if (!this.#isOpen) throw new VernierError('STATE', `the client of ${this.#topic} is closed`);
+    return this.#send(request, deadline, timeoutMs);
+  }
 
-  const send = (request: Uint8Array, deadline: number, timeoutMs: number): Promise<Uint8Array> => {
-    const number = ++sequence;
-    return new Promise<Uint8Array>((resolve, reject) => {
-      const timer = setTimeout(
-        () =>
+  close(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#forget();
+    this.#node.remove(this.#reader);
+    this.#node.remove(this.#writer);
+    this.#rejectAll();
+  }
+
+  async #send(request: Uint8Array, deadline: number, timeoutMs: number): Promise<Uint8Array> {
+    const sequence = ++this.#sequence;
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      return await new Promise<Uint8Array>((resolve, reject) => {
+        const late = (): void =>
           reject(
-            new VernierError(
-              'TIMEOUT',
-              `the server of ${topics.request} did not answer within ${timeoutMs} ms`,
-            ),
-          ),
-        deadline - performance.now(),
-      );
-      const settle = <T>(then: (value: T) => void) => {
-        return (value: T): void => {
-          clearTimeout(timer);
-          then(value);
-        };
-      };
-      pending.set(number, { resolve: settle(resolve), reject: settle(reject) });
-      node.write(writer, joinCall({ client, sequence: number }, request));
-    }).finally(() => pending.delete(number));
-  };
+            new VernierError('TIMEOUT', `the server of ${this.#topic} did not answer within ${timeoutMs} ms`),
+          );
+        timer = setTimeout(late, deadline - performance.now());
+        this.#pending.set(sequence, { resolve, reject });
+        this.#node.write(this.#writer, joinCall({ client: this.#id, sequence }, request));
+      });
+    } finally {
+      clearTimeout(timer);
+      this.#pending.delete(sequence);
+    }
+  }
 
-  return {
-    available,
-    async call(request, timeoutMs) {
-      const deadline = performance.now() + timeoutMs;
-      if (!isOpen || !available()) await waitForServer(deadline, timeoutMs);
-      return send(request, deadline, timeoutMs);
-    },
-    close() {
-      if (!isOpen) return;
-      isOpen = false;
-      forget();
-      node.remove(reader);
-      node.remove(writer);
-      rejectAll();
-    },
-  };
+  /** The topic is shared: answers to others come too, and whatever else somebody sends there. */
+  #take(bytes: Uint8Array): void {
+    if (bytes.length < callHeaderSize) return;
+    const { id, body } = splitCall(bytes);
+    if (id.client === this.#id) this.#pending.get(id.sequence)?.resolve(body);
+  }
+
+  #rejectAll(): void {
+    for (const call of this.#pending.values())
+      call.reject(new VernierError('STATE', `the client of ${this.#topic} was closed during a call`));
+  }
 }

@@ -1,7 +1,7 @@
-import { openActionClient } from '#transport/actionClient';
+import { TopicActionClient } from '#transport/actionClient';
 import { ActionServer } from '#transport/actionServer';
 import { CycloneNode } from '#transport/cycloneNode';
-import { openClient, openService, type ServiceOptions } from '#transport/cycloneService';
+import { CycloneClient, CycloneService, type ServiceOptions } from '#transport/cycloneService';
 import { standardDefinitions } from '#transport/messages';
 import { checkQuality } from '#transport/quality';
 import type {
@@ -69,11 +69,11 @@ export class CycloneTransport implements RobotTransport {
     answer: (request: Uint8Array) => Uint8Array | Promise<Uint8Array>,
     onError: (error: unknown) => void = raise,
   ): Endpoint {
-    return openService(this.#node, this.#serviceOptions(name, type), answer, onError);
+    return new CycloneService(this.#node, this.#serviceOptions(name, type), { answer, onError });
   }
 
   client(name: string, type: string): ServiceClient {
-    return openClient(this.#node, this.#serviceOptions(name, type));
+    return new CycloneClient(this.#node, this.#serviceOptions(name, type));
   }
 
   actionServer(name: string, type: string, handlers: ActionHandlers): Endpoint {
@@ -90,7 +90,7 @@ export class CycloneTransport implements RobotTransport {
 
   actionClient(name: string, type: string): ActionClient {
     ddsType(type, ['action']);
-    return openActionClient(this, fullName(name, this.#node.name), type);
+    return new TopicActionClient(this, fullName(name, this.#node.name), type);
   }
 
   async close(): Promise<void> {

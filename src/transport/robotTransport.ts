@@ -140,10 +140,12 @@ export interface ActionClient extends Endpoint {
   available(): boolean;
   /** @returns undefined when the goal was refused
    * @throws TIMEOUT when the server did not answer in time */
-  send(
-    goal: Uint8Array,
-    options: { readonly timeoutMs: number; readonly onFeedback?: (feedback: Uint8Array) => void },
-  ): Promise<ClientGoal | undefined>;
+  send(goal: Uint8Array, options: SendOptions): Promise<ClientGoal | undefined>;
+}
+
+export interface SendOptions {
+  readonly timeoutMs: number;
+  readonly onFeedback?: (feedback: Uint8Array) => void;
 }
 
 export interface ClientGoal {

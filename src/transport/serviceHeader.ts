@@ -9,12 +9,14 @@ export interface CallId {
 }
 
 const callIdSize = 16;
+/** Bytes of a call at least. */
+export const callHeaderSize = headerSize + callIdSize;
 
 /** @param message CDR of a request or answer with its call's identifier; used up
  * @returns the message without it, in the same memory
  * @throws DATA where the bytes hold none */
 export function splitCall(message: Uint8Array): { readonly id: CallId; readonly body: Uint8Array } {
-  if (message.length < headerSize + callIdSize)
+  if (message.length < callHeaderSize)
     throw new VernierError('DATA', `${message.length} bytes hold no call of a service`);
   const view = new DataView(message.buffer, message.byteOffset, message.byteLength);
   const little = isLittle(message);

@@ -39,7 +39,7 @@ describe.each(available)('a driven robot on %s', (backend) => {
       const task = await loadTask(name);
       const env = await makeEnv(task, { environments: 1, seed: 7, autoReset: false, backend });
       const driven = await makeEnv(task, { environments: 1, seed: 7, autoReset: false, backend });
-      const twin = await makeTwin(task, backend);
+      const twin = await makeTwin(task, { backend });
       const { substeps, period } = task.control;
       const { joints } = task.robot.arm;
       const addresses = joints.map((id) => task.names.jointQposAddress[id]!);

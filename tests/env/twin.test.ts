@@ -22,7 +22,7 @@ describe.each(available)('a twin on %s', (backend) => {
     async (name) => {
       const task = await loadTask(name);
       const env = await makeEnv(task, { environments: 1, seed: 5, autoReset: false, backend });
-      const twin = await makeTwin(task, backend);
+      const twin = await makeTwin(task, { backend });
       const expert = new Expert(task, env, 3);
       const episodes = backend === 'native' ? 3 : 1;
       let successes = 0;

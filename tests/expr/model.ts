@@ -20,6 +20,7 @@ export const testNames: ModelNames = {
   nu: 3,
   nsensordata: 1 + 3 + 4,
   bodyParent: [0, 0, 1, 2, 0, 0],
+  bodyMocap: [-1, -1, -1, -1, -1, -1],
   siteBody: [3, 5],
   geomBody: [0, 1, 3, 4, 5, 5],
   jointBody: [1, 2, 3, 4, 5],

@@ -1,10 +1,10 @@
 import { describe } from 'vitest';
 import { openTransport } from '#transport/openTransport';
-import { transportContract } from './contract.js';
+import { transportContract } from './contract/contract.js';
 import { cycloneMissing, isolate } from './loopback.js';
 
 const { domain } = isolate();
 
 describe.skipIf(cycloneMissing)(`over Cyclone DDS${cycloneMissing ? ` (${cycloneMissing})` : ''}`, () => {
-  transportContract({ open: (node) => openTransport({ node, domain }) });
+  transportContract((node) => openTransport({ node, domain }));
 });

@@ -13,24 +13,26 @@ import { compilePeers, peersMissing, startPeer } from './peers/compile.js';
 const { domain, env } = isolate();
 const skipped = cycloneMissing ?? peersMissing;
 const joints = standardCodec('sensor_msgs/msg/JointState');
+const sources = [
+  'publish_joints',
+  'subscribe_joints',
+  'call_service',
+  'serve',
+  'call_action',
+  'serve_action',
+  'discover',
+] as const;
 const queue = { ...commandQuality, depth: 50 };
 
 describe.skipIf(skipped)(`against peers in C${skipped ? ` (${skipped})` : ''}`, () => {
   let folder: string;
-  let programs: Record<'publish' | 'subscribe' | 'call' | 'serve' | 'discover', string>;
+  let programs: Record<(typeof sources)[number], string>;
   let transport: RobotTransport;
 
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'vernier-peers-'));
-    const names = ['publish_joints', 'subscribe_joints', 'call_service', 'serve', 'discover'];
-    const [publish, subscribe, call, serve, discover] = compilePeers(names, folder) as [
-      string,
-      string,
-      string,
-      string,
-      string,
-    ];
-    programs = { publish, subscribe, call, serve, discover };
+    const made = compilePeers(sources, folder);
+    programs = Object.fromEntries(sources.map((source, i) => [source, made[i]])) as typeof programs;
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
   afterEach(() => transport.close());
@@ -45,7 +47,7 @@ describe.skipIf(skipped)(`against peers in C${skipped ? ` (${skipped})` : ''}`, 
     transport.subscriber('/joint_states', 'sensor_msgs/msg/JointState', queue, ({ bytes }) =>
       seen.push(joints.decode(bytes)),
     );
-    const { status, errors } = await startPeer(programs.publish, ['20'], env).ended;
+    const { status, errors } = await startPeer(programs.publish_joints, ['20'], env).ended;
     expect({ status, errors }).toEqual({ status: 0, errors: '' });
     await until('20 joint states', () => seen.length === 20);
     expect(seen).toEqual(
@@ -62,7 +64,7 @@ describe.skipIf(skipped)(`against peers in C${skipped ? ` (${skipped})` : ''}`, 
   it('publishes joint states that C reads', async () => {
     await open();
     const publisher = transport.publisher('/joint_states', 'sensor_msgs/msg/JointState', queue);
-    const peer = startPeer(programs.subscribe, ['3'], env);
+    const peer = startPeer(programs.subscribe_joints, ['3'], env);
     await until('a match', () => publisher.matched() === 1);
     for (let i = 0; i < 3; i++) {
       const header = { stamp: { sec: -i, nanosec: 7 }, frame_id: 'ärm' };
@@ -90,7 +92,7 @@ describe.skipIf(skipped)(`against peers in C${skipped ? ` (${skipped})` : ''}`, 
       const { data } = request.decode(bytes);
       return response.encode({ success: !data, message: data ? 'war an' : 'war aus ✓' });
     });
-    expect(await startPeer(programs.call, ['3'], env).ended).toEqual({
+    expect(await startPeer(programs.call_service, ['3'], env).ended).toEqual({
       status: 0,
       lines: ['1 0 war an', '2 1 war aus ✓', '3 0 war an'],
       errors: '',
@@ -110,6 +112,87 @@ describe.skipIf(skipped)(`against peers in C${skipped ? ` (${skipped})` : ''}`, 
       { success: false, message: 'was on' },
     ]);
     expect(await peer.ended).toEqual({ status: 0, lines: [], errors: '' });
+  });
+
+  const gripper = 'control_msgs/action/GripperCommand';
+  const goals = standardCodec(`${gripper}_Goal`);
+  const results = standardCodec(`${gripper}_Result`);
+  const feedbacks = standardCodec(`${gripper}_Feedback`);
+
+  it('runs and cancels goals of a client in C', async () => {
+    await open();
+    const positionOf = (goal: Uint8Array): number =>
+      (goals.decode(goal) as unknown as { command: { position: number } }).command.position;
+    transport.actionServer('/gripper', gripper, {
+      accept: (goal) => positionOf(goal) > 0,
+      async execute({ goal, feedback, cancelled }) {
+        const position = positionOf(goal);
+        const result = { position, effort: 40, stalled: false, reached_goal: true };
+        if (position === 0.08) {
+          for (const part of [0.5, 1])
+            feedback(
+              feedbacks.encode({
+                position: part * position,
+                effort: 0,
+                stalled: part < 1,
+                reached_goal: part === 1,
+              }),
+            );
+          return { status: 'succeeded', result: results.encode(result) };
+        }
+        if (!cancelled.aborted) await new Promise((resolve) => cancelled.addEventListener('abort', resolve));
+        const stopped = { ...result, position: 0.03, stalled: true, reached_goal: false };
+        return { status: 'canceled', result: results.encode(stopped) };
+      },
+    });
+    expect(await startPeer(programs.call_action, [], env).ended).toEqual({
+      status: 0,
+      lines: [
+        'goal 1 accepted 1 stamped 1',
+        'feedback of 1 at 0.040 stalled 1 reached 0',
+        'feedback of 1 at 0.080 stalled 0 reached 1',
+        'result of 1 status 4 at 0.080 with 40.0 stalled 0 reached 1',
+        'goal 2 accepted 1 stamped 1',
+        'cancel 2 code 0 of 1: 2',
+        'result of 2 status 5 at 0.030 with 40.0 stalled 1 reached 0',
+        'cancel 2 code 3 of 0: -1',
+        'result of 9 status 0 at 0.000 with 0.0 stalled 0 reached 0',
+        'cancel 9 code 2 of 0: -1',
+        'goal 3 accepted 0 stamped 1',
+      ],
+      errors: '',
+    });
+  });
+
+  it('sends a goal to a server in C, hears its own feedback only, and cancels', async () => {
+    await open();
+    const client = transport.actionClient('/gripper', gripper);
+    const peer = startPeer(programs.serve_action, [], env);
+    await until('the server', () => client.available());
+    const seen: unknown[] = [];
+    const goal = await client.send(goals.encode({ command: { position: 0.05, max_effort: 12.5 } }), {
+      timeoutMs: 10_000,
+      onFeedback: (bytes) => seen.push(feedbacks.decode(bytes)),
+    });
+    await until('the feedback', () => seen.length === 2);
+    expect(await goal!.cancel(10_000)).toBe(true);
+    const { status, result } = await goal!.result(10_000);
+    expect({ status, ...results.decode(result) }).toEqual({
+      status: 'canceled',
+      position: 0.02,
+      effort: 1.5,
+      stalled: true,
+      reached_goal: false,
+    });
+    expect(seen).toEqual([
+      { position: 0.01, effort: 1.5, stalled: false, reached_goal: false },
+      { position: 0.02, effort: 1.5, stalled: true, reached_goal: false },
+    ]);
+    expect(await peer.ended).toEqual({
+      status: 0,
+      lines: ['goal to 0.050 with 12.5', 'cancel of the goal 1 stamp 0', 'result of the goal 1'],
+      errors: '',
+    });
   });
 
   it('shows its node, endpoints and type hashes to the graph', async () => {

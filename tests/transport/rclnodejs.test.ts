@@ -4,13 +4,13 @@ import { openTransport, transportKind } from '#transport/openTransport';
 import { loadRclnodejs, type Rclnodejs, rosMissing } from '#transport/rclnodejsModule';
 import { RclnodejsTransport } from '#transport/rclnodejsTransport';
 import { statusQuality } from '#transport/robotTransport';
-import { transportContract } from './contract.js';
+import { transportContract } from './contract/contract.js';
 
 const sourced = { ROS_DISTRO: 'jazzy', AMENT_PREFIX_PATH: '/opt/ros/jazzy' };
 const skipped = rosMissing(process.env);
 
 describe.skipIf(skipped)(`over rclnodejs${skipped ? ` (${skipped})` : ''}`, () => {
-  transportContract({ open: (node) => openTransport({ node, kind: 'rclnodejs' }) });
+  transportContract((node) => openTransport({ node, kind: 'rclnodejs' }));
 });
 
 describe('whether rclnodejs is asked for', () => {

@@ -121,6 +121,7 @@ Napi::Object describeModel(Napi::Env env, const mjModel& m) {
   out.set("nsensordata", static_cast<double>(m.nsensordata));
   out.set("timestep", m.opt.timestep);
   out.numbers("bodyParent", m.body_parentid, m.nbody);
+  out.numbers("bodyMocap", m.body_mocapid, m.nbody);
   out.numbers("siteBody", m.site_bodyid, m.nsite);
   out.numbers("geomBody", m.geom_bodyid, m.ngeom);
   out.numbers("jointBody", m.jnt_bodyid, m.njnt);

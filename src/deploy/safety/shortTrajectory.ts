@@ -26,7 +26,7 @@ export interface TrajectoryPoints {
 }
 
 export interface PlannedSteps {
-  /** 1 to 4: [joints] where the joints should be at the end of each policy step, finite. */
+  /** 0 to 4: [joints] where the joints should be at the end of each policy step, finite; none: the stop alone. */
   readonly targets: readonly Float64Array[];
   /** Seconds of a policy step; a whole number of ticks. */
   readonly stepPeriod: number;
@@ -50,7 +50,7 @@ export function rampTarget(from: Float64Array, to: Float64Array, share: number, 
  * filter ahead: what follows it stops by itself when nothing comes after. A state in a stop gives the rest of the stop.
  * Allocates; once per policy step.
  * @param state is left as it is
- * @throws USAGE for no or too many targets and a step that is no whole number of ticks; SHAPE for targets of other
+ * @throws USAGE for too many targets and a step that is no whole number of ticks; SHAPE for targets of other
  * joints; NUMERIC where they are not finite */
 export function shortTrajectory(
   rules: SafetyRules,
@@ -95,8 +95,8 @@ export function shortTrajectory(
 
 function checkSteps(rules: SafetyRules, targets: readonly Float64Array[], stepPeriod: number): number {
   const { names, period } = rules.limits;
-  if (targets.length < 1 || targets.length > MOST_STEPS) {
-    throw new VernierError('USAGE', `a short trajectory has 1 to ${MOST_STEPS} steps, not ${targets.length}`);
+  if (targets.length > MOST_STEPS) {
+    throw new VernierError('USAGE', `a short trajectory has 0 to ${MOST_STEPS} steps, not ${targets.length}`);
   }
   for (const target of targets) {
     if (target.length !== names.length) {

@@ -7,6 +7,7 @@ export const invalidReasons = [
   'policy_not_finite',
   'policy_late',
   'guard_violated',
+  'not_following',
 ] as const;
 export type InvalidReason = (typeof invalidReasons)[number];
 

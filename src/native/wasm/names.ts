@@ -32,6 +32,7 @@ export async function wasmModelNames(source: ModelSource): Promise<ModelNames> {
       nsensordata: model.nsensordata,
       timestep: model.opt.timestep,
       bodyParent: [...model.body_parentid],
+      bodyMocap: [...model.body_mocapid],
       siteBody: [...model.site_bodyid],
       geomBody: [...model.geom_bodyid],
       jointBody: [...model.jnt_bodyid],

@@ -42,7 +42,7 @@ describe.each(available)('the world of a sim robot on %s', (backend) => {
       autoReset: false,
       backend,
     });
-    const twin = await makeTwin(task, backend);
+    const twin = await makeTwin(task, { backend });
     opened.push(world, env, twin);
     const { substeps, period } = task.control;
     const view = Object.assign(twin, { horizon: task.horizon, controlPeriod: period });
