@@ -104,7 +104,7 @@ const report = `# From a policy to an arm
 
 \`npm run bench:deploy\`, commit ${commit()}, ${cpus()[0]!.model.trim()}, ${cpus().length} cores, load ${before} before and ${loadavg()[0]!.toFixed(1)} after the run (averages
 of a minute), Node ${process.versions.node}. Microseconds unless said otherwise. What is compared ran in turns within this run, ${turns - 1} of each
-after one that is not counted.
+after one that is not counted. Ticks that a late one passes over count as missed, not as late.
 
 ## Round trips over DDS
 

@@ -9,5 +9,5 @@ const spec = { O, A, chunk: 16, execute: 8, hidden: [256, 256] };
 
 export async function benchPolicy(B: number): Promise<ChunkPolicy> {
   const network = chunkNetwork(spec, new PhiloxStream(1));
-  return new ChunkPolicy(B, spec, network, identityNormaliser(O, A));
+  return new ChunkPolicy(B, spec, network, identityNormaliser(O, A), { threads: 1 });
 }

@@ -72,7 +72,7 @@ async function timed(count: number, call: () => Promise<unknown>): Promise<numbe
 /** @param turns of each, of `roundTrips` each; the first is not counted */
 export async function measurePolicy(
   { name, encoding, data }: PolicyCase,
-  { turns = 8, roundTrips = 250 }: { readonly turns?: number; readonly roundTrips?: number } = {},
+  { turns = 8, roundTrips = 1000 }: { readonly turns?: number; readonly roundTrips?: number } = {},
 ): Promise<PolicyFigures> {
   const children: ChildProcess[] = [];
   const endpoint = await startPeer(children, 'policy');
