@@ -1,15 +1,18 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, loadavg } from 'node:os';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { Score, TrainEvent } from '#learn/events';
-import { RunDirectory } from '#learn/runDirectory';
-import { wilson } from '#learn/statistics';
-import { runConfig, train } from '#learn/train';
 import { packageRoot } from '#native/addon';
-import { loadTask } from '#spec/task';
 import { learningCurveSpec, renderSvg } from '#view/plots';
+import {
+  interval,
+  type LearningRun,
+  learningRun,
+  markdownTable,
+  measuredOn,
+  percent,
+  pooled,
+  stepsTo,
+} from './learningRun.js';
 
 /** `npm run bench:learning`: base against what was learned, several tasks, seeds and algorithms, at the tasks' own
  * settings. Each run leaves docs/results/learning/<task>-<algorithm>-<seed>.json; the table and the curves are drawn
@@ -24,27 +27,10 @@ const USAGE = `npm run bench:learning -- [options] [--residual.steps=... and oth
 
 const results = join(packageRoot, 'docs', 'results', 'learning');
 
-interface RunResult {
+interface RunResult extends LearningRun {
   readonly task: string;
   readonly algorithm: string;
   readonly seed: number;
-  readonly base: Score;
-  /** What was learned, before the evaluation gate. */
-  readonly learned: Score;
-  readonly shipped: 'base' | 'policy';
-  readonly pValue: number;
-  readonly environmentSteps: number;
-  readonly minutes: number;
-  /** First evaluation of the run at or over 95 %. */
-  readonly stepsTo95: number | undefined;
-  readonly curve: readonly { readonly environmentSteps: number; readonly score: Score }[];
-  readonly overrides: readonly string[];
-  readonly machine: {
-    readonly cpu: string;
-    readonly cores: number;
-    readonly load: number;
-    readonly commit: string;
-  };
 }
 
 function options() {
@@ -73,8 +59,6 @@ async function runOne(
   seed: number,
   overrides: readonly string[],
 ): Promise<RunResult> {
-  const folder = join(packageRoot, 'runs', 'bench', `${task}-${algorithm}-${seed}`);
-  rmSync(folder, { recursive: true, force: true });
   const all = [
     `residual.algorithm=${algorithm}`,
     `residual.seed=${seed}`,
@@ -82,58 +66,10 @@ async function runOne(
     `demos.seed=${1000 + seed}`,
     ...overrides,
   ];
-  const resolved = await loadTask(join(packageRoot, 'tasks', `${task}.yaml`), all);
-  const curve: RunResult['curve'][number][] = [];
-  let final: Extract<TrainEvent, { kind: 'evaluation' }> | undefined;
-  const report = (event: TrainEvent): void => {
-    if (event.kind === 'note') console.log(`  ${event.text}`);
-    if (event.kind !== 'evaluation') return;
-    const { what, environmentSteps, score } = event;
-    if (what === 'final') final = event;
-    else curve.push({ environmentSteps, score });
-    console.log(`  ${what} at ${environmentSteps} steps: ${percent(score.rate)}`);
-  };
-  const load = loadavg()[0]!;
-  const result = await train(
-    resolved,
-    runConfig(resolved),
-    new RunDirectory(folder),
-    report,
-    new AbortController().signal,
-  );
-  const points = curve.filter((p) => p.environmentSteps > 0);
-  return {
-    task,
-    algorithm,
-    seed,
-    base: final!.base!,
-    learned: final!.score,
-    shipped: result.shipped!,
-    pValue: result.paired!.pValue,
-    environmentSteps: result.environmentSteps,
-    minutes: result.seconds / 60,
-    stepsTo95: points.find((p) => p.score.rate >= 0.95)?.environmentSteps,
-    curve,
-    overrides: all,
-    machine: { cpu: cpus()[0]!.model.trim(), cores: cpus().length, load, commit: commit() },
-  };
+  const label = `${task}-${algorithm}-${seed}`;
+  const run = await learningRun(label, join(packageRoot, 'tasks', `${task}.yaml`), all);
+  return { task, algorithm, seed, ...run };
 }
-
-function commit(): string {
-  try {
-    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], {
-      cwd: packageRoot,
-      encoding: 'utf8',
-    }).trim();
-  } catch {
-    return 'unknown';
-  }
-}
-
-const percent = (rate: number): string => `${(100 * rate).toFixed(1)} %`;
-
-const interval = ({ rate, low, high }: Pick<Score, 'rate' | 'low' | 'high'>): string =>
-  `${percent(rate)} [${(100 * low).toFixed(1)}, ${(100 * high).toFixed(1)}]`;
 
 function readResults(): RunResult[] {
   return readdirSync(results)
@@ -151,20 +87,12 @@ function groups(all: readonly RunResult[]): Map<string, RunResult[]> {
   return found;
 }
 
-/** All episodes of a group's runs together. */
-function pooled(scores: readonly Score[]): Pick<Score, 'rate' | 'low' | 'high'> {
-  const successes = scores.reduce((sum, s) => sum + s.successes, 0);
-  const episodes = scores.reduce((sum, s) => sum + s.episodes, 0);
-  const [low, high] = wilson(successes, episodes);
-  return { rate: successes / episodes, low, high };
-}
-
 function table(all: readonly RunResult[]): string {
   const rows = [...groups(all).values()].map((runs) => {
     const { task, algorithm } = runs[0]!;
     const mean = (value: (run: RunResult) => number): number =>
       runs.reduce((sum, run) => sum + value(run), 0) / runs.length;
-    const reached = runs.map((r) => r.stepsTo95);
+    const reached = runs.map((r) => stepsTo(0.95, r));
     return [
       task,
       algorithm,
@@ -188,7 +116,7 @@ function table(all: readonly RunResult[]): string {
     'steps to 95 %',
     'minutes',
   ];
-  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+  return markdownTable([head, ...rows]);
 }
 
 async function drawCurves(all: readonly RunResult[]): Promise<string[]> {
@@ -226,9 +154,6 @@ async function writeReport(): Promise<void> {
     return;
   }
   const curves = await drawCurves(all);
-  const machines = new Set(all.map(({ machine: m }) => `${m.cores} x ${m.cpu}`));
-  const commits = new Set(all.map(({ machine: m }) => m.commit));
-  const loads = all.map(({ machine: m }) => m.load);
   const page = [
     '# Learning: base against what was learned',
     '',
@@ -242,7 +167,7 @@ async function writeReport(): Promise<void> {
     '',
     ...curves.map((file) => `![learning curves](${relative(join(packageRoot, 'docs', 'results'), file)})`),
     '',
-    `Measured on ${[...machines].join('; ')}, load ${Math.min(...loads).toFixed(1)} to ${Math.max(...loads).toFixed(1)}, commits ${[...commits].join(', ')}.`,
+    measuredOn(all.map(({ machine }) => machine)),
     '',
     'Reproduce: `npm run bench:learning`, or one run of it: `npm run bench:learning -- --task lift --seeds 20 --algorithms residual`.',
     "RLPD runs at the task's budget and update ratio for the residual, not at the 20 updates per step of its paper.",

@@ -84,13 +84,14 @@ const SETS: readonly (readonly [FamilyOptions['subgoals'], Parameters<typeof gen
   [3, 'avoid'],
 ];
 
-/** Control steps of an episode: those of the published environments where the robot's speed lets the families fit. */
-const HORIZON: Readonly<Record<Environment, number>> = {
-  linear: 64,
-  unicycle: 64,
-  quadrotor: 100,
-  panda: 100,
-  ant: 300,
+/** Control steps of an episode: those of the published environments where the robot's speed lets the families fit. A
+ * formula gets the first of them in which the generator finds a world for it. */
+const HORIZONS: Readonly<Record<Environment, readonly number[]>> = {
+  linear: [64],
+  unicycle: [64],
+  quadrotor: [100],
+  panda: [100],
+  ant: [300, 400, 500, 600],
 };
 const STEPS: Readonly<Record<Environment, number>> = {
   linear: 1_200_000,
@@ -99,6 +100,9 @@ const STEPS: Readonly<Record<Environment, number>> = {
   panda: 1_500_000,
   ant: 2_000_000,
 };
+
+/** Ctrl-C keeps the run that is under way: the same command goes on with it. */
+const stop = new AbortController();
 
 const CEM_STARTS = 20;
 const CEM_SEQUENCES = 100;
@@ -117,11 +121,11 @@ interface Formula {
 function formulasOf(environment: Environment, seed: number): Formula[] {
   const found: Formula[] = [];
   for (const [subgoals, family] of SETS) {
-    const drawn = draw(environment, family, subgoals, HORIZON[environment], seed);
+    const drawn = draw(environment, family, subgoals, HORIZONS[environment], seed);
     if (drawn) found.push({ environment, study: 'formulas', subgoals, drawn });
   }
   if (environment === 'linear') {
-    const drawn = draw(environment, 'maze', 2, 100, seed);
+    const drawn = draw(environment, 'maze', 2, [100], seed);
     if (drawn) found.push({ environment, study: 'formulas', subgoals: 2, drawn });
   }
   return found;
@@ -130,7 +134,7 @@ function formulasOf(environment: Environment, seed: number): Formula[] {
 /** Sequences and conjunctions over longer and longer horizons, with the same density of work in time. */
 function horizonStudy(): Formula[] {
   return [50, 100, 200, 300, 500, 800, 1000].flatMap((horizon) => {
-    const drawn = draw('linear', 'sequence', 3, horizon, REPORTED);
+    const drawn = draw('linear', 'sequence', 3, [horizon], REPORTED);
     return drawn ? [{ environment: 'linear' as const, study: 'horizons' as const, subgoals: 3, drawn }] : [];
   });
 }
@@ -140,16 +144,18 @@ function draw(
   environment: Environment,
   family: FamilyFormula['family'],
   subgoals: number,
-  horizon: number,
+  horizons: readonly number[],
   seed: number,
 ): FamilyFormula | undefined {
-  try {
-    return generateFormula(family, { space: familySpaces[environment], subgoals, horizon, seed });
-  } catch (error) {
-    if (!(error instanceof VernierError)) throw error;
-    console.log(`left out: ${error.message}`);
-    return undefined;
+  for (const horizon of horizons) {
+    try {
+      return generateFormula(family, { space: familySpaces[environment], subgoals, horizon, seed });
+    } catch (error) {
+      if (!(error instanceof VernierError)) throw error;
+      console.log(`left out: ${error.message}`);
+    }
   }
+  return undefined;
 }
 
 const settingsOf = (algorithm: string): string[] =>
@@ -160,10 +166,9 @@ async function learn(
   algorithm: string,
   seed: number,
   overrides: readonly string[],
-): Promise<SeedResult> {
+): Promise<SeedResult | undefined> {
   if (algorithm === 'cem') return plan(environment, drawn, seed);
   const folder = join(packageRoot, 'runs', 'bench', `${drawn.name}-${algorithm}-${seed}`);
-  rmSync(folder, { recursive: true, force: true });
   const all = [
     ...settingsOf(algorithm),
     `tgpo.steps=${STEPS[environment]}`,
@@ -182,8 +187,9 @@ async function learn(
     (event) => {
       if (event.kind === 'note') console.log(`  ${event.text}`);
     },
-    new AbortController().signal,
+    stop.signal,
   );
+  if (!result.finished) return undefined;
   rmSync(folder, { recursive: true, force: true });
   const short = ({ successes, episodes }: Score) => ({ successes, episodes });
   return {
@@ -298,6 +304,7 @@ if (values.help) {
   console.log(USAGE);
 } else {
   mkdirSync(results, { recursive: true });
+  process.once('SIGINT', () => stop.abort());
   const drawn = values.horizons
     ? horizonStudy()
     : (values.environments.split(',') as Environment[]).flatMap((environment) =>
@@ -310,7 +317,9 @@ if (values.help) {
     for (const formula of wanted)
       for (const algorithm of values.algorithms.split(',')) {
         if (!values.tuning && !values.force && isKept(formula, algorithm, seed)) continue;
+        if (stop.signal.aborted) continue;
         const run = await learn(formula, algorithm, seed, overrides);
+        if (!run) continue;
         if (!values.tuning) keep(formula, algorithm, run);
         const rate = ({ successes, episodes }: SeedResult['score']): string =>
           (successes / episodes).toFixed(3);

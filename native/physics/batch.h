@@ -79,6 +79,11 @@ class Batch {
   std::size_t stateSize() const;
   void getState(std::span<std::uint8_t> out) const;
   void setState(std::span<const std::uint8_t> in);
+  // The same of one environment, which another one of the batch, or of a batch of the same task, can take over. The
+  // keys of its randomness stay those of its own place and episode.
+  std::size_t environmentSize() const;
+  void getEnvironment(std::size_t environment, std::span<std::uint8_t> out) const;
+  void setEnvironment(std::size_t environment, std::span<const std::uint8_t> in);
 
   // A batch of one as a robot's twin: command() and then sense() are a step() whose physics is the robot's. All that
   // the program reads is brought up to date but contacts, contact and actuator forces and the sensors of accelerations.
@@ -137,8 +142,11 @@ class Batch {
   const char* judgeDriven(Worker& worker);
 
   std::array<std::uint64_t, 6> stateHeader() const;
+  std::array<std::uint64_t, 3> environmentHeader() const;
   template <class Visit>
   void visitState(const Visit& visit);
+  template <class Visit>
+  void visitArrays(const Visit& visit);
 
   BatchSpec spec_;
   ModelPtr model_;

@@ -138,16 +138,20 @@ Judgement TaskMonitor::judge(std::size_t i, const MonitorSample& sample, bool en
 
 bool TaskMonitor::isValid() const {
   for (std::size_t i = 0; i * row_words_ < words_.size(); ++i) {
-    const auto row = rowOf(i);
-    if (specification_ && !specification_->validState(row.subspan(specification_at_, specification_->stateWords()))) {
-      return false;
-    }
-    const auto isKept = [&](const auto& part) {
-      return part.program.validState(row.subspan(part.state_at, part.program.stateWords()));
-    };
-    if (!std::ranges::all_of(guards_, isKept) || !std::ranges::all_of(stages_, isKept)) return false;
+    if (!isValid(i)) return false;
   }
   return true;
+}
+
+bool TaskMonitor::isValid(std::size_t i) const {
+  const auto row = rowOf(i);
+  if (specification_ && !specification_->validState(row.subspan(specification_at_, specification_->stateWords()))) {
+    return false;
+  }
+  const auto isKept = [&](const auto& part) {
+    return part.program.validState(row.subspan(part.state_at, part.program.stateWords()));
+  };
+  return std::ranges::all_of(guards_, isKept) && std::ranges::all_of(stages_, isKept);
 }
 
 void TaskMonitor::clear() { std::ranges::fill(words_, 0.0); }

@@ -50,6 +50,7 @@ class TaskMonitor {
   // Everything that is kept, for checkpoints; isValid() after it was overwritten.
   std::vector<double>& words() { return words_; }
   bool isValid() const;
+  bool isValid(std::size_t i) const;
   void clear();
 
  private:

@@ -5,6 +5,7 @@ import { catchInterrupt } from '#cli/interrupt';
 import type { PlayFlags } from '#cli/play';
 import { shownPath } from '#cli/runFolder';
 import { loadSubject, makeNamedPolicy } from '#cli/subject';
+import { orCheckpoint } from '#cli/unfinished';
 import { parseCamera, playEpisodes } from '#view/play';
 
 export async function playFromCommandLine(
@@ -12,7 +13,8 @@ export async function playFromCommandLine(
   flags: PlayFlags,
   context: CliContext,
 ): Promise<void> {
-  const subject = await loadSubject(what, context.overrides, flags.task);
+  const loaded = await loadSubject(what, context.overrides, flags.task);
+  const subject = orCheckpoint(loaded, (text) => process.stderr.write(`${text}\n`));
   const { task, run, bundle, formula } = subject;
   const name = flags.policy ?? (bundle || formula || run ? 'policy' : 'expert');
   const seed = flags.seed ?? task.spec.evaluation.seed;

@@ -31,6 +31,7 @@ export async function simRobotFromCommandLine(
     seed,
     environment,
     episode,
+    pace: flags.pace,
     ...jointNames(task),
     rules: { commandTimeout: flags.cmdTimeout, interpolateFromDesiredState: !(flags.fromMeasured ?? false) },
     onOutcome: (outcome) => told(outcome),

@@ -11,6 +11,7 @@ import { PhiloxStream } from '#core/philox';
 import type { Demos } from '#data/demos';
 import { type BcProgress, chunkSpecOf, cloneBase } from '#learn/bc';
 import type { Problem } from '#learn/problem';
+import { keptSteps } from '#learn/progressFilter';
 import { prepareRemote, runRemote } from '#learn/remoteBase';
 import type { CompileOptions } from '#nn/compile';
 import type { BaseModel } from '#policy/bundle';
@@ -27,6 +28,8 @@ export interface BaseStageOptions {
   readonly file: string;
   readonly compile: CompileOptions;
   readonly report: (progress: BcProgress) => void;
+  /** Told once, in words. */
+  readonly note: (text: string) => void;
   readonly stop: () => boolean;
 }
 
@@ -71,7 +74,8 @@ async function cloneChunkBase(options: BaseStageOptions): Promise<BaseModel | un
     rangeFloor: settings.action_range_floor,
     stdFloor: settings.state_std_floor,
   });
-  const network = await cloneBase({ demos, normaliser, settings, compile, report, stop });
+  const keep = settings.filter && stepsToClone(options, normaliser);
+  const network = await cloneBase({ demos, normaliser, settings, keep, compile, report, stop });
   if (!network) return undefined;
   const base: Extract<BaseModel, { kind: 'chunk' }> = {
     kind: 'chunk',
@@ -81,6 +85,22 @@ async function cloneChunkBase(options: BaseStageOptions): Promise<BaseModel | un
   };
   saveBase(options.file, base);
   return base;
+}
+
+/** @throws VernierError DATA where the filter leaves too little */
+function stepsToClone(
+  { demos, settings, compile, note }: BaseStageOptions,
+  normaliser: Normaliser,
+): Uint8Array {
+  const { chunk: window, seed } = settings;
+  const keep = keptSteps({ demos, normaliser, settings: settings.filter!, window, seed, compile });
+  const kept = keep.reduce((sum, one) => sum + one, 0);
+  if (kept < window)
+    throw new VernierError('DATA', `the progress filter keeps ${kept} of ${keep.length} steps`, {
+      hint: 'lower base.filter.pace, or record demonstrations of which some succeed',
+    });
+  note(`progress filter: ${kept} of ${keep.length} steps are cloned`);
+  return keep;
 }
 
 const KIND = 'base';

@@ -19,29 +19,36 @@ export interface ChunkDataset {
   readonly chunk: Float32Array;
 }
 
-/** The dataset of some of the episodes. */
+/** The dataset of some of the episodes. @param keep 0 leaves a step out; all are kept without it. @shape keep [sum(length)] */
 export function chunkDataset(
   demos: Demos,
   episodes: readonly number[],
   H: number,
   normaliser: Normaliser,
+  keep?: Uint8Array,
 ): ChunkDataset {
   const { O, A } = demos;
   const offsets = episodeOffsets(demos);
-  const size = episodes.reduce((sum, k) => sum + demos.episodes[k]!.length, 0);
+  const isKept = (step: number): boolean => keep === undefined || keep[step] === 1;
+  const size = episodes.reduce((sum, k) => {
+    const steps = Array.from({ length: demos.episodes[k]!.length }, (_, t) => offsets[k]!.step + t);
+    return sum + steps.filter(isKept).length;
+  }, 0);
   const observation = new Float32Array(size * O);
   const chunk = new Float32Array(size * H * A);
   let row = 0;
   for (const k of episodes) {
     const { length } = demos.episodes[k]!;
     const { step, observation: first } = offsets[k]!;
-    for (let t = 0; t < length; t++, row++) {
+    for (let t = 0; t < length; t++) {
+      if (!isKept(step + t)) continue;
       observation.set(demos.observation.subarray((first + t) * O, (first + t + 1) * O), row * O);
       for (let h = 0; h < H; h++)
         for (let i = 0; i < A; i++) {
           const action = demos.action[(step + Math.min(t + h, length - 1)) * A + i]!;
           chunk[(row * H + h) * A + i] = (action - normaliser.actionCenter[i]!) / normaliser.actionHalf[i]!;
         }
+      row++;
     }
   }
   return { size, observation, chunk };
@@ -59,6 +66,8 @@ export interface BcOptions {
   readonly demos: Demos;
   readonly normaliser: Normaliser;
   readonly settings: BaseSpec;
+  /** Steps to learn from; all without it. @shape [sum(length)] */
+  readonly keep?: Uint8Array | undefined;
   readonly compile: CompileOptions;
   readonly report: (progress: BcProgress) => void;
   /** Called between steps; true stops. */
@@ -75,13 +84,13 @@ const REPORTS = 20;
 /** Trains a chunk network; the learning rate falls to 0 as half a cosine. The last step's network is returned, or
  * undefined where `stop` ended it early. */
 export async function cloneBase(options: BcOptions): Promise<Network | undefined> {
-  const { demos, normaliser, settings } = options;
+  const { demos, normaliser, settings, keep } = options;
   const { O, A } = demos;
   const H = settings.chunk;
   const held = Math.floor(demos.episodes.length * settings.validation);
   const order = demos.episodes.map((_, k) => k);
-  const training = chunkDataset(demos, order.slice(held), H, normaliser);
-  const validation = held > 0 ? chunkDataset(demos, order.slice(0, held), H, normaliser) : undefined;
+  const training = chunkDataset(demos, order.slice(held), H, normaliser, keep);
+  const validation = held > 0 ? chunkDataset(demos, order.slice(0, held), H, normaliser, keep) : undefined;
   const network = chunkNetwork(chunkSpecOf(settings, O, A), new PhiloxStream(settings.seed, 0x4243));
   const program = updateProgram(network, options);
   const draws = new Draws(settings.seed, 0x42434441);

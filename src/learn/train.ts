@@ -152,6 +152,7 @@ class TrainingRun {
       compile: this.#compile,
       report: ({ step, steps: total, loss, validation }) =>
         this.#tell({ kind: 'bc', step, total, loss, validation }),
+      note: (text) => this.#tell({ kind: 'note', text }),
       stop: () => this.#signal.aborted,
     });
   }

@@ -38,6 +38,8 @@ interface NativePhysicsBatch {
   stepAsync(): Promise<EnvFault[] | null>;
   getState(): Uint8Array;
   setState(state: Uint8Array): void;
+  getEnvironment(environment: number): Uint8Array;
+  setEnvironment(environment: number, state: Uint8Array): void;
   read(environment: number): EnvScene;
   readonly commandLength: number;
   sense(scene: SensedScene, begins: boolean): void;
@@ -141,6 +143,14 @@ class NativeBatch extends BufferedBatch implements PhysicsBatch {
   setState(state: Uint8Array): void {
     coded(() => this.#native.setState(state));
     this.#faults = NO_FAULTS;
+  }
+
+  getEnvironment(environment: number): Uint8Array {
+    return coded(() => this.#native.getEnvironment(environment));
+  }
+
+  setEnvironment(environment: number, state: Uint8Array): void {
+    coded(() => this.#native.setEnvironment(environment, state));
   }
 
   readCopy(environment: number): EnvScene {

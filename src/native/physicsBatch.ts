@@ -125,6 +125,11 @@ export interface PhysicsBatch extends BatchBuffers {
   getState(): Uint8Array;
   /** @throws CHECKPOINT when the bytes are of another model, task or batch size */
   setState(state: Uint8Array): void;
+  /** The same of one environment, its share of the buffers included, to be taken over by any environment of a batch of the
+   * same task and backend. What is random later on follows place and episode of the environment that took it over. */
+  getEnvironment(environment: number): Uint8Array;
+  /** @throws CHECKPOINT when the bytes are of another model, task or backend */
+  setEnvironment(environment: number, state: Uint8Array): void;
 
   /** Where everything is in one environment, for viewers and tests. */
   readCopy(environment: number): EnvScene;

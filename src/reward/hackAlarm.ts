@@ -1,45 +1,61 @@
-/** Watches for rewards that are collected without the task being done: over the last episodes, what the aids add rises
- * while success does not. Policy-invariant potentials cannot be collected so and are left out by who calls it. */
+/** Watches for rewards that are collected without the task being done: a block of episodes in which the aids add more than
+ * in the most successful block so far, and success is no higher. Policy-invariant potentials cannot be collected so and are
+ * left out by who calls it. */
 export class HackAlarm {
-  readonly #window: number;
-  #episodes: { readonly added: number; readonly success: boolean }[] = [];
+  readonly #block: number;
+  #episodes: Episode[] = [];
+  #best: Summary | undefined;
 
-  /** @param window episodes of which the newer half is compared with the older one */
-  constructor(window = 200) {
-    this.#window = window;
+  /** @param block episodes that are compared at a time */
+  constructor(block = 30) {
+    this.#block = block;
   }
 
-  /** One episode is over. @returns what is wrong, at most once in half a window */
+  /** One episode is over. @returns what is wrong, at most once in a block */
   episode(added: number, success: boolean): HackWarning | undefined {
     this.#episodes.push({ added, success });
-    if (this.#episodes.length < this.#window) return undefined;
-    const half = this.#window / 2;
-    const [older, newer] = [summary(this.#episodes.slice(0, half)), summary(this.#episodes.slice(half))];
-    this.#episodes = this.#episodes.slice(half);
-    const rise =
-      (newer.added - older.added) / Math.sqrt(older.variance / half + newer.variance / half + 1e-12);
-    const spread = Math.sqrt((older.rate * (1 - older.rate) + newer.rate * (1 - newer.rate)) / half);
-    const isFlat = newer.rate - older.rate <= spread && newer.rate < 0.9;
-    if (rise < 4 || !isFlat) return undefined;
-    return { added: [older.added, newer.added], success: [older.rate, newer.rate] };
+    if (this.#episodes.length < this.#block) return undefined;
+    const now = summary(this.#episodes);
+    this.#episodes = [];
+    const best = this.#best;
+    if (best === undefined || now.rate > best.rate) this.#best = now;
+    if (best === undefined) return undefined;
+    const n = this.#block;
+    const rise = (now.added - best.added) / Math.sqrt((now.variance + best.variance) / n + 1e-12);
+    const spread = Math.sqrt((now.rate * (1 - now.rate) + best.rate * (1 - best.rate)) / n);
+    if (rise < 4 || now.rate - best.rate > spread || now.rate >= 0.9) return undefined;
+    return { added: [best.added, now.added], success: [best.rate, now.rate] };
   }
 
   save(): unknown {
-    return this.#episodes;
+    return { episodes: this.#episodes, best: this.#best ?? null };
   }
 
   restore(state: unknown): void {
-    this.#episodes = state as { added: number; success: boolean }[];
+    const { episodes, best } = state as { episodes: Episode[]; best: Summary | null };
+    this.#episodes = [...episodes];
+    this.#best = best ?? undefined;
   }
 }
 
-/** Means over the older and the newer half. */
+interface Episode {
+  readonly added: number;
+  readonly success: boolean;
+}
+
+interface Summary {
+  readonly added: number;
+  readonly variance: number;
+  readonly rate: number;
+}
+
+/** Means over the most successful block and the present one. */
 export interface HackWarning {
   readonly added: readonly [number, number];
   readonly success: readonly [number, number];
 }
 
-function summary(episodes: readonly { readonly added: number; readonly success: boolean }[]) {
+function summary(episodes: readonly Episode[]): Summary {
   const n = episodes.length;
   const added = episodes.reduce((sum, episode) => sum + episode.added, 0) / n;
   const variance = episodes.reduce((sum, episode) => sum + (episode.added - added) ** 2, 0) / n;

@@ -72,6 +72,21 @@ const remoteKeys = {
 };
 
 /** Fields that only chunk (behaviour cloning) reads are ignored by the other kinds. */
+const progressFilterSchema = z.strictObject({
+  pace: z.number().default(0.3).meta({
+    description:
+      'Least steps by which success must come nearer per step; 1 is the pace of the demonstrations that succeed.',
+  }),
+  folds: count.default(4).meta({
+    description: 'Networks; each judges the episodes that the others have seen. 1: one that has seen all.',
+  }),
+  hidden: widths.default([64, 64]),
+  steps: count.default(1500),
+  batch: count.default(128),
+  learning_rate: positive.default(1e-3),
+});
+export type ProgressFilterSpec = z.output<typeof progressFilterSchema>;
+
 export const baseSchema = z
   .strictObject({
     kind: z.enum(['chunk', 'onnx', 'remote', 'zero', 'random']).default('chunk').meta({
@@ -96,6 +111,10 @@ export const baseSchema = z
     action_range_floor: positive
       .default(0.1)
       .meta({ description: 'Least range of an action when it is scaled to [-1, 1].' }),
+    filter: progressFilterSchema.optional().meta({
+      description:
+        'Clones only the steps of the demonstrations after which success is nearer; for demonstrations of mixed quality (demos.successful_only: false).',
+    }),
     validation: z
       .number()
       .min(0)
@@ -167,7 +186,10 @@ export const residualSchema = z
     clip_targets: z
       .union([z.literal(false), z.tuple([z.number(), z.number()])])
       .default([0, 1])
-      .meta({ description: 'Bounds of the Bellman targets, or false.' }),
+      .meta({
+        description:
+          'Bounds of the Bellman targets, or false. Default false where anything but success gives reward.',
+      }),
     residual_penalty: nonnegative
       .default(0)
       .meta({ description: 'Weight of the squared residual in the actor loss.' }),

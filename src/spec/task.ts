@@ -94,7 +94,16 @@ function located(
 function expandPresets(raw: unknown): unknown {
   if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) return raw;
   const { residual = {} } = raw as { readonly residual?: unknown };
-  return { ...raw, residual: expandResidual(residual) };
+  const expanded = expandResidual(residual);
+  if (isPlainlySparse(raw) || typeof expanded !== 'object' || Array.isArray(expanded))
+    return { ...raw, residual: expanded };
+  return { ...raw, residual: { clip_targets: false, ...expanded } };
+}
+
+/** Whether returns lie in [0, 1]: 1 on success, and nothing added. */
+function isPlainlySparse(raw: { readonly reward?: unknown; readonly spec?: unknown }): boolean {
+  const { reward = 'sparse', spec } = raw;
+  return reward === 'sparse' && !(typeof spec === 'object' && spec !== null && 'reward' in spec);
 }
 
 /** Keys that only make sense together. */

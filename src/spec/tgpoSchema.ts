@@ -74,6 +74,18 @@ export const tgpoSchema = z
         'Environment steps after which weights that lead nowhere are given up; the learning rate falls over them.',
     }),
     restart_below: share.default(0.5).meta({ description: 'Success below which they are.' }),
+    explore: z.int().nonnegative().default(1_000_000).meta({
+      description: 'Environment steps, at most, of exploration where learning leads nowhere; 0 is none.',
+    }),
+    explore_after: count.default(2).meta({
+      description: 'First weights that must have been given up before that.',
+    }),
+    cell: positive.default(0.25).meta({
+      description: 'Exploration: how much robustness is the same place, in units of `distance`.',
+    }),
+    set_out: share.default(0.6).meta({
+      description: 'Share of training episodes that begin on the way that exploration found.',
+    }),
     evaluate_every: count.default(50_000).meta({ description: 'Environment steps between evaluations.' }),
     evaluate_episodes: count.default(64),
     checkpoint_every: count.default(200_000).meta({ description: 'Environment steps between checkpoints.' }),

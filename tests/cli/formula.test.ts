@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -38,6 +38,19 @@ it('evaluates it, and says that there is no base', () => {
   const base = vernier(['eval', run, '--policy', 'base']);
   expect(base.status).toBe(2);
   expect(base.stderr).toContain('learned a formula: it has no base');
+});
+
+it('evaluates and plays the checkpoint of a run without a bundle as what it is: the same policy', () => {
+  const unfinished = join(folder, 'unfinished');
+  cpSync(run, unfinished, { recursive: true });
+  rmSync(join(unfinished, 'policy.vrn'));
+  const evaluate = (what: string) => vernier(['eval', what, '--episodes', '8', '--json']);
+  const [whole, part] = [evaluate(run), evaluate(unfinished)];
+  expect(part.stderr).toMatch(/has not finished: .* its checkpoint at 4096 environment steps/);
+  expect(JSON.parse(part.stdout)).toEqual(JSON.parse(whole.stdout));
+  const played = vernier(['play', unfinished, '--episodes', '1', '--strip', '--out', join(folder, 'play')]);
+  expect(played.stderr).toContain('has not finished');
+  expect(played.stdout).toMatch(/(success|failure) after \d+ steps/);
 });
 
 it('exports policy and value network', () => {

@@ -187,6 +187,38 @@ describe.each(backends)('episodes on %s', (backend) => {
     });
   });
 
+  it.runIf(backend === 'wasm' || hasNative)('go on from where another environment was', async () => {
+    const fixture = await bench(namesOn(backend));
+    const spec = physics(
+      fixture,
+      { ...groups, signals: ['ball.position'] },
+      { environments: 3, horizon: 40, latency: [1, 1] },
+    );
+    await withBatch(backend, spec, (batch) => {
+      const step = (row: number, value: number) => {
+        batch.action.fill(0);
+        batch.action.fill(value, row * batch.A, (row + 1) * batch.A);
+        batch.step();
+        const { O } = batch;
+        return [...batch.observation.slice(row * O, (row + 1) * O), batch.steps[row]];
+      };
+      for (let t = 0; t < 5; t++) step(0, 0.4);
+      const kept = batch.getEnvironment(0);
+      const way = [0.1, -0.3, 0.8, 0.5].map((value) => step(0, value));
+      const others = batch.getEnvironment(1);
+      batch.setEnvironment(2, kept);
+      expect(batch.getEnvironment(2)).toEqual(kept);
+      expect(batch.getEnvironment(1)).toEqual(others);
+      expect([0.1, -0.3, 0.8, 0.5].map((value) => step(2, value))).toEqual(way);
+      const foreign = expect.objectContaining({ code: 'CHECKPOINT' });
+      expect(() => batch.setEnvironment(0, kept.slice(1))).toThrow(foreign);
+      expect(() => batch.setEnvironment(0, batch.getState().slice(0, kept.length))).toThrow(foreign);
+      const missing = expect.objectContaining({ code: 'USAGE' });
+      expect(() => batch.getEnvironment(3)).toThrow(missing);
+      expect(() => batch.setEnvironment(-1, kept)).toThrow(missing);
+    });
+  });
+
   it.runIf(backend === 'wasm' || hasNative)('refuse a foreign state', async () => {
     const fixture = await bench(namesOn(backend));
     const state = await withBatch(backend, physics(fixture, groups, { environments: 2 }), (batch) =>

@@ -102,6 +102,7 @@ describe('a formula that is learned', { timeout: 240_000 }, () => {
       ...small,
       'tgpo.steps=3072',
       'tgpo.restart_after=1024',
+      'tgpo.explore=0',
       'tgpo.evaluate_every=512',
       'tgpo.checkpoint_every=1536',
     ];

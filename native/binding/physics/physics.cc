@@ -26,6 +26,8 @@ class PhysicsBatch : public Napi::ObjectWrap<PhysicsBatch> {
                            InstanceMethod("stepAsync", &PhysicsBatch::stepAsync),
                            InstanceMethod("getState", &PhysicsBatch::getState),
                            InstanceMethod("setState", &PhysicsBatch::setState),
+                           InstanceMethod("getEnvironment", &PhysicsBatch::getEnvironment),
+                           InstanceMethod("setEnvironment", &PhysicsBatch::setEnvironment),
                            InstanceMethod("read", &PhysicsBatch::read),
                            InstanceMethod("sense", &PhysicsBatch::sense),
                            InstanceMethod("command", &PhysicsBatch::command),
@@ -174,26 +176,55 @@ class PhysicsBatch : public Napi::ObjectWrap<PhysicsBatch> {
   Napi::Value setState(const Napi::CallbackInfo& info) {
     return guard(info.Env(), [&]() -> Napi::Value {
       Batch& batch = ready();
-      if (info.Length() < 1 || !info[0].IsTypedArray()) throw Error("USAGE", "setState: expected a Uint8Array");
-      const auto in = info[0].As<Napi::TypedArray>();
-      const auto* bytes = static_cast<const std::uint8_t*>(in.ArrayBuffer().Data()) + in.ByteOffset();
-      batch.setState({bytes, in.ByteLength()});
+      batch.setState(bytesOf(info, 0, "setState"));
       return info.Env().Undefined();
     });
+  }
+
+  // (environment) -> bytes
+  Napi::Value getEnvironment(const Napi::CallbackInfo& info) {
+    return guard(info.Env(), [&]() -> Napi::Value {
+      const Batch& batch = ready();
+      const std::size_t environment = environmentOf(info, batch);
+      auto out = Napi::Uint8Array::New(info.Env(), batch.environmentSize());
+      batch.getEnvironment(environment, {out.Data(), out.ElementLength()});
+      return out;
+    });
+  }
+
+  // (environment, bytes)
+  Napi::Value setEnvironment(const Napi::CallbackInfo& info) {
+    return guard(info.Env(), [&]() -> Napi::Value {
+      Batch& batch = ready();
+      batch.setEnvironment(environmentOf(info, batch), bytesOf(info, 1, "setEnvironment"));
+      return info.Env().Undefined();
+    });
+  }
+
+  static std::size_t environmentOf(const Napi::CallbackInfo& info, const Batch& batch) {
+    const double environment = info.Length() > 0 && info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : -1;
+    if (!(environment >= 0 && environment < static_cast<double>(batch.environments()))) {
+      throw Error("USAGE", "no such environment");
+    }
+    return static_cast<std::size_t>(environment);
+  }
+
+  static std::span<const std::uint8_t> bytesOf(const Napi::CallbackInfo& info, std::size_t at, const char* method) {
+    if (info.Length() <= at || !info[at].IsTypedArray()) {
+      throw Error("USAGE", std::string(method) + ": expected a Uint8Array");
+    }
+    const auto in = info[at].As<Napi::TypedArray>();
+    return {static_cast<const std::uint8_t*>(in.ArrayBuffer().Data()) + in.ByteOffset(), in.ByteLength()};
   }
 
   // (environment) -> {qpos, qvel, time, and the poses that qpos does not hold}
   Napi::Value read(const Napi::CallbackInfo& info) {
     return guard(info.Env(), [&]() -> Napi::Value {
       Batch& batch = ready();
-      const double environment =
-          info.Length() > 0 && info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : -1;
-      if (!(environment >= 0 && environment < static_cast<double>(batch.environments()))) {
-        throw Error("USAGE", "no such environment");
-      }
+      const std::size_t environment = environmentOf(info, batch);
       const auto model = physics::copyModel(batch.model());
       const auto data = physics::makeData(batch.model());
-      batch.readEnvironment(static_cast<std::size_t>(environment), *model, *data);
+      batch.readEnvironment(environment, *model, *data);
       auto out = Napi::Object::New(info.Env());
       out.Set("qpos", numbers(info.Env(), data->qpos, model->nq));
       out.Set("qvel", numbers(info.Env(), data->qvel, model->nv));

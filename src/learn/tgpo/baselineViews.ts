@@ -43,6 +43,10 @@ export class SparseView implements EpisodeView {
     return false;
   }
 
+  isWhole(_row: number): boolean {
+    return true;
+  }
+
   observe(out: Float32Array): void {
     const { B, O, observation, steps } = this.env;
     for (let row = 0; row < B; row++) {

@@ -1,5 +1,6 @@
 import type { ContainerData } from '#core/container';
 import type { VectorEnv } from '#env/vectorEnv';
+import type { Guide } from '#learn/tgpo/guide';
 
 /** What learning a formula needs of a batch of environments. */
 export type FormulaEnv = Pick<
@@ -24,6 +25,8 @@ export type FormulaEnv = Pick<
   | 'step'
   | 'getState'
   | 'setState'
+  | 'getEnvironment'
+  | 'setEnvironment'
   | 'close'
 >;
 
@@ -31,6 +34,8 @@ export type FormulaEnv = Pick<
 export interface EpisodeView {
   /** Length of what the policy sees of an environment. */
   readonly width: number;
+  /** The way that exploration found; only for views that follow plans. */
+  guide?: Guide | undefined;
   /** New episodes in these rows: the environment shows their first samples. */
   begin(rows: Int32Array): void;
   /** A step of an episode that goes on. @returns its reward */
@@ -41,6 +46,8 @@ export interface EpisodeView {
   isOver(row: number): boolean;
   /** Whether the row's episode is practice: what the exact monitor says of it means nothing. */
   isPractice(row: number): boolean;
+  /** Whether the row's episode began at a start: the others say nothing of how often whole episodes succeed. */
+  isWhole(row: number): boolean;
   /** @shape out [B,width] */
   observe(out: Float32Array): void;
   /** Everything a checkpoint must keep, live. */

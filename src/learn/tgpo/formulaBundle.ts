@@ -9,8 +9,10 @@ import {
 import { VernierError } from '#core/errors';
 import { PhiloxStream } from '#core/philox';
 import { type ActorCritic, actorCritic, greedyProgram, valueProgram } from '#learn/ppo';
+import { taskProblem } from '#learn/taskProblem';
 import { exportOnnx } from '#nn/onnx';
 import { type BundleExpectation, type BundleHeader, checkBundle } from '#policy/bundle';
+import type { ResolvedTask } from '#spec/resolved';
 import type { TgpoSpec } from '#spec/tgpoSchema';
 
 /** What was learned of a formula: the policy, the critic that ranks plans, and the settings both depend on. The plan's
@@ -21,6 +23,40 @@ export interface FormulaBundle extends BundleHeader {
   /** Robustness that counts as one unit. */
   readonly distance: number;
   readonly networks: ActorCritic;
+}
+
+/** A bundle of a task's formula. */
+export function formulaBundle(
+  task: ResolvedTask,
+  learned: Pick<FormulaBundle, 'settings' | 'distance' | 'networks' | 'made'>,
+): FormulaBundle {
+  const problem = taskProblem(task);
+  const { taskHash, robotHash, controlPeriod, observationFields, actionNames, control } = problem;
+  return {
+    ...{ task: problem.task, taskHash, robotHash, controlPeriod, observationFields, actionNames, control },
+    ...learned,
+  };
+}
+
+/** Networks of these settings with the values that were learned.
+ * @throws VernierError CHECKPOINT: other settings make other networks */
+export function learnedNetworks(
+  { O, A }: { readonly O: number; readonly A: number },
+  settings: TgpoSpec,
+  values: Readonly<Record<'policy' | 'value', Float32Array>>,
+  path: string,
+): ActorCritic {
+  const networks = actorCritic({ O, A, B: 1 }, settings, new PhiloxStream(0));
+  for (const name of ['policy', 'value'] as const) {
+    const block = networks[name];
+    if (values[name].length !== block.values.length)
+      throw new VernierError(
+        'CHECKPOINT',
+        `${path}: ${name} has ${values[name].length} numbers, its settings make ${block.values.length}`,
+      );
+    block.values.set(values[name]);
+  }
+  return networks;
 }
 
 const KIND = 'formula-policy';
@@ -60,15 +96,9 @@ export function loadFormulaBundle(path: string, expected: BundleExpectation = {}
   const meta = container.meta as unknown as Omit<FormulaBundle, 'networks'> & { O: number; A: number };
   checkBundle(meta, expected, path);
   const { O, A, ...header } = meta;
-  const networks = actorCritic({ O, A, B: 1 }, header.settings, new PhiloxStream(0));
-  for (const block of [networks.policy, networks.value]) {
-    const values = containerArray(container, `${block.name}.values`, 'f32', [-1], options);
-    if (values.length !== block.values.length)
-      throw new VernierError(
-        'CHECKPOINT',
-        `${path}: ${block.name} has ${values.length} numbers, its settings make ${block.values.length}`,
-      );
-    block.values.set(values);
-  }
+  const read = (name: string): Float32Array =>
+    containerArray(container, `${name}.values`, 'f32', [-1], options);
+  const values = { policy: read('policy'), value: read('value') };
+  const networks = learnedNetworks({ O, A }, header.settings, values, path);
   return { ...header, networks };
 }

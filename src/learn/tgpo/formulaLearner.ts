@@ -3,6 +3,7 @@ import { VernierError } from '#core/errors';
 import type { ActorCritic } from '#learn/ppo';
 import { FlagView, HistoryView, SparseView } from '#learn/tgpo/baselineViews';
 import type { EpisodeView, FormulaEnv } from '#learn/tgpo/episodeView';
+import { type Explored, explore } from '#learn/tgpo/exploration';
 import { FormulaTrainer } from '#learn/tgpo/formulaTrainer';
 import { PlanChooser } from '#learn/tgpo/planChooser';
 import { PlanScorer } from '#learn/tgpo/planScorer';
@@ -88,9 +89,22 @@ export class FormulaLearner {
             return source.choose(env, rows, scorer);
           },
           practise: (plan) => source.practise(plan),
+          setOut: (guide) => source.setOut(guide),
           success: settings.success,
         }),
     });
+  }
+
+  /** Looks for a way to complete the formula.
+   * @param steps environment steps, at most
+   * @param env as many environments as are to set out at once, without automatic reset
+   * @throws STATE for a baseline, which has no plans */
+  explore(env: FormulaEnv, steps: number): Explored {
+    const space = this.#space;
+    if (!space) throw new VernierError('STATE', `${this.settings.algorithm} explores on its own`);
+    const { cell, seed } = this.settings;
+    const tracker = this.#tracker(space, env, env.B);
+    return explore(env, { space, tracker, steps, size: cell * this.distance, seed });
   }
 
   /** What was learned, acting in the rows of one environment. */

@@ -15,8 +15,7 @@ import { Progress } from '#learn/progress';
 import { agreesWith } from '#learn/runConfig';
 import type { RunDirectory } from '#learn/runDirectory';
 import { checkTask } from '#learn/runState';
-import { taskProblem } from '#learn/taskProblem';
-import { saveFormulaBundle } from '#learn/tgpo/formulaBundle';
+import { formulaBundle, saveFormulaBundle } from '#learn/tgpo/formulaBundle';
 import { distanceOf, FormulaLearner } from '#learn/tgpo/formulaLearner';
 import type { FormulaTrainer } from '#learn/tgpo/formulaTrainer';
 import type { Report, TrainResult } from '#learn/train';
@@ -164,7 +163,8 @@ class FormulaRun {
     );
     if (checkpoint) this.#restore(trainer, checkpoint);
     else trainer.begin();
-    if (!(await this.#learn(trainer, judge))) return this.#interrupted(trainer.counters.environmentSteps);
+    if (!(await this.#learn(learner, trainer, judge)))
+      return this.#interrupted(trainer.counters.environmentSteps);
     return this.#finish(learner, trainer, judge);
   }
 
@@ -182,7 +182,7 @@ class FormulaRun {
   }
 
   /** Rounds to the end, or until the run is stopped: then false. */
-  async #learn(trainer: FormulaTrainer, judge: Judge): Promise<boolean> {
+  async #learn(learner: FormulaLearner, trainer: FormulaTrainer, judge: Judge): Promise<boolean> {
     const { counters } = trainer;
     const { evaluate_every, checkpoint_every, stop_at } = this.#settings;
     const due = (every: number): number => (Math.floor(counters.environmentSteps / every) + 1) * every;
@@ -206,6 +206,7 @@ class FormulaRun {
         nextEvaluation = due(evaluate_every);
         progress.pause(performance.now());
         const evaluation = await this.#select(trainer, judge);
+        if (evaluation) await this.#changeIfStuck(learner, trainer, evaluation.rate);
         progress.resume(performance.now());
         if (evaluation && stop_at !== undefined && evaluation.rate >= stop_at) {
           this.#tell({ kind: 'note', text: `stopped early: the evaluation reached ${evaluation.rate}` });
@@ -214,12 +215,12 @@ class FormulaRun {
       }
       if (this.#signal.aborted || counters.environmentSteps >= nextCheckpoint) {
         nextCheckpoint = due(checkpoint_every);
-        this.#checkpoint(trainer);
+        this.#checkpoint(learner, trainer);
         if (this.#signal.aborted) return false;
       }
     }
     this.#tell(progress.event(performance.now(), 'online'));
-    this.#checkpoint(trainer);
+    this.#checkpoint(learner, trainer);
     return true;
   }
 
@@ -236,20 +237,41 @@ class FormulaRun {
     this.#tell({ kind: 'evaluation', what: 'policy', environmentSteps, score: scoreOf(result) });
     if (this.#best === undefined || result.successes >= this.#best.successes)
       this.#best = { successes: result.successes, values: copied(actingBlocks(trainer)) };
-    this.#restartIfStuck(trainer, result.rate);
     return result;
   }
 
-  /** Weights that have led nowhere in their time rarely do later: other ones do better than more steps. */
-  #restartIfStuck(trainer: FormulaTrainer, rate: number): void {
-    const { restart_after, restart_below, steps } = this.#settings;
-    if (trainer.attemptSteps < restart_after || rate >= restart_below) return;
-    if (trainer.counters.environmentSteps >= steps) return;
+  /** Weights that have led nowhere in their time rarely do later: other ones do better than more steps, and better still with
+   * a way to follow, which is looked for once. */
+  async #changeIfStuck(learner: FormulaLearner, trainer: FormulaTrainer, rate: number): Promise<void> {
+    const { algorithm, explore, explore_after, restart_below } = this.#settings;
+    const { patience, counters } = trainer;
+    if (trainer.attemptSteps < patience || rate >= restart_below || trainer.finished) return;
+    const isDue = counters.attempt + 1 >= explore_after && counters.explored === 0;
+    if (algorithm === 'tgpo' && explore > 0 && isDue) await this.#explore(learner, trainer);
     trainer.restart();
     this.#tell({
       kind: 'note',
-      text: `success ${rate} after ${restart_after} steps: starts again with other weights`,
+      text: `success ${rate} after ${patience} steps: starts again with other weights`,
     });
+  }
+
+  async #explore(learner: FormulaLearner, trainer: FormulaTrainer): Promise<void> {
+    const { environments, explore, seed, steps } = this.#settings;
+    const most = Math.min(explore, steps - trainer.counters.environmentSteps);
+    const env = await makeEnv(endingEarly(this.#task), {
+      ...{ environments, seed, autoReset: false },
+      ...this.#threads,
+    });
+    const before = performance.now();
+    try {
+      const { environmentSteps, foundAt, cells, guide } = learner.explore(env, most);
+      trainer.follow(guide, environmentSteps);
+      const found = foundAt === undefined ? 'no way found' : `a way found after ${foundAt}`;
+      this.#tell({ kind: 'note', text: `explored ${cells} cells in ${environmentSteps} steps: ${found}` });
+    } finally {
+      env.close();
+      this.#learningMs += performance.now() - before;
+    }
   }
 
   async #finish(learner: FormulaLearner, trainer: FormulaTrainer, judge: Judge): Promise<FormulaResult> {
@@ -287,29 +309,31 @@ class FormulaRun {
   }
 
   #saveBundle(learner: FormulaLearner, trainer: FormulaTrainer, result: FormulaResult): void {
-    const problem = taskProblem(this.#task);
-    const { task, taskHash, robotHash, controlPeriod, observationFields, actionNames, control } = problem;
     const { algorithm } = this.#settings;
-    saveFormulaBundle(this.#run.file('policy.vrn'), {
-      ...{ task, taskHash, robotHash, controlPeriod, observationFields, actionNames, control },
+    const bundle = formulaBundle(this.#task, {
       settings: this.#settings,
       distance: learner.distance,
       networks: trainer.agent.networks,
       made: { algorithm, environmentSteps: result.environmentSteps, policy: result.policy },
     });
+    saveFormulaBundle(this.#run.file('policy.vrn'), bundle);
   }
 
-  #checkpoint(trainer: FormulaTrainer): void {
+  #checkpoint({ distance }: FormulaLearner, trainer: FormulaTrainer): void {
     const { environmentSteps } = trainer.counters;
     const collector = new StateCollector();
     const state = trainer.save(collector);
     if (this.#best) collector.add('best', this.#best.values);
     const best = this.#best && { successes: this.#best.successes };
-    const { learningMs, metricsBytes } = {
+    const meta = {
+      taskHash: this.#task.hash,
+      ...state,
+      best,
+      distance,
+      inputs: trainer.view.width,
       learningMs: this.#learningMs,
       metricsBytes: this.#run.metricsBytes,
     };
-    const meta = { taskHash: this.#task.hash, ...state, best, learningMs, metricsBytes };
     const path = writeCheckpoint(this.#run.path, environmentSteps, { meta, arrays: collector.arrays });
     this.#tell({ kind: 'checkpoint', environmentSteps, path });
   }

@@ -4,6 +4,7 @@ import { PhiloxStream } from '#core/philox';
 import { type Checkpoint, partOf, restoreInto, type StateCollector } from '#learn/checkpoint';
 import { type ActorCritic, PpoAgent, type PpoReport, Rollout } from '#learn/ppo';
 import type { EpisodeView, FormulaEnv } from '#learn/tgpo/episodeView';
+import { Guide } from '#learn/tgpo/guide';
 import type { PlanSource } from '#learn/tgpo/planSource';
 import type { CompileOptions } from '#nn/compile';
 import type { TgpoSpec } from '#spec/tgpoSchema';
@@ -31,12 +32,15 @@ export interface FormulaCounters {
   faults: number;
   /** Which set of first weights is in use, and the environment step it began at. */
   attempt: number;
+  /** Environment steps of the search for a way. */
+  explored: number;
   attemptStart: number;
 }
 
 /** Streams of random numbers; each has its own key, so that none shifts another. 5 and 6 are the plans'. */
 const STREAMS = { initial: 1, explore: 2, shuffle: 3 } as const;
 const RECENT = 200;
+const GUIDED_PATIENCE = 3;
 
 export class FormulaTrainer {
   readonly agent: PpoAgent;
@@ -48,6 +52,7 @@ export class FormulaTrainer {
     successes: 0,
     faults: 0,
     attempt: 0,
+    explored: 0,
     attemptStart: 0,
   };
   /** Outcome of the last episodes, oldest first: 1 = success. */
@@ -151,7 +156,9 @@ export class FormulaTrainer {
     const reward = this.view.finish(row);
     // A plan that failed has paid already.
     const failed = success === 0 && !this.view.isOver(row);
-    rollout.reward[at] = reward + success * settings.success - (failed ? settings.failure : 0);
+    const penalty = failed && !this.view.guide ? settings.failure : 0;
+    rollout.reward[at] = reward + success * settings.success - penalty;
+    if (!this.view.isWhole(row)) return true;
     this.counters.episodes++;
     this.counters.successes += success;
     this.recent.push(success);
@@ -177,6 +184,13 @@ export class FormulaTrainer {
     return this.counters.environmentSteps - this.counters.attemptStart;
   }
 
+  /** Takes over what exploration found, and counts its environment steps. */
+  follow(guide: Guide | undefined, steps: number): void {
+    this.counters.environmentSteps += steps;
+    this.counters.explored += steps;
+    if (guide) this.view.guide = guide;
+  }
+
   /** Forgets what was learned and starts with other weights; the environments go on as they are. */
   restart(): void {
     this.counters.attempt++;
@@ -185,10 +199,16 @@ export class FormulaTrainer {
     this.agent.restart(new PhiloxStream(seed, STREAMS.initial, this.counters.attempt));
   }
 
+  /** Environment steps after which weights that lead nowhere are given up. A way is longer than what a plan guesses. */
+  get patience(): number {
+    const { restart_after } = this.#options.settings;
+    return this.view.guide ? GUIDED_PATIENCE * restart_after : restart_after;
+  }
+
   /** Down to a tenth over an attempt. */
   #rateScale(): number {
-    const { steps, restart_after } = this.#options.settings;
-    return 1 - 0.9 * Math.min(1, this.attemptSteps / Math.min(steps, restart_after));
+    const { steps } = this.#options.settings;
+    return 1 - 0.9 * Math.min(1, this.attemptSteps / Math.min(steps, this.patience));
   }
 
   /** Averages of what the updates reported since the last call. */
@@ -208,6 +228,8 @@ export class FormulaTrainer {
     collector.add('agent', this.agent.state());
     collector.add('view', this.view.arrays());
     if (plans) collector.add('plans', plans.arrays());
+    const { guide } = this.view;
+    if (guide) collector.add('guide', guide.arrays());
     collector.add('env', {
       state: env.getState(),
       observation: env.observation,
@@ -220,6 +242,7 @@ export class FormulaTrainer {
       recent: [...this.recent],
       draws: { explore: explore.position, shuffle: shuffle.position },
       plans: plans?.positions,
+      isGuided: guide !== undefined,
     };
   }
 
@@ -237,7 +260,9 @@ export class FormulaTrainer {
       recent: number[];
       draws: { explore: number; shuffle: number };
       plans?: PlanSource['positions'];
+      isGuided: boolean;
     };
+    if (meta.isGuided) this.view.guide = Guide.from(partOf(checkpoint, 'guide'));
     if (plans && meta.plans) {
       restoreInto(plans.arrays(), partOf(checkpoint, 'plans'), 'plans');
       plans.positions = meta.plans;

@@ -1,6 +1,7 @@
 import type { ContainerData } from '#core/container';
 import { Draws } from '#core/draws';
 import type { FormulaEnv } from '#learn/tgpo/episodeView';
+import type { Guide, Situation } from '#learn/tgpo/guide';
 import type { PlanScorer } from '#learn/tgpo/planScorer';
 import type { TgpoSpec } from '#spec/tgpoSchema';
 import type { Allocation, AllocationSpace } from '#stl/allocation';
@@ -57,6 +58,14 @@ export class PlanSource {
     this.#uniform.uniforms(this.#share);
     const share = this.#share[0]! / this.#settings.practice;
     return share < 1 ? 1 + Math.floor(share * (stages - 1)) : 0;
+  }
+
+  /** Where an episode sets out on the way that was found, each progress as often; undefined for one that begins as always. */
+  setOut({ situations }: Guide): Situation | undefined {
+    this.#uniform.uniforms(this.#share);
+    if (this.#share[0]! >= this.#settings.set_out) return undefined;
+    const some = situations[this.#uniform.below(situations.length)]!;
+    return some[this.#uniform.below(some.length)]!;
   }
 
   #follow(

@@ -1,4 +1,5 @@
 import type { EpisodeView, FormulaEnv } from '#learn/tgpo/episodeView';
+import type { Guide, Situation } from '#learn/tgpo/guide';
 import type { StageTracker } from '#learn/tgpo/stages';
 import type { Allocation } from '#stl/allocation';
 
@@ -7,9 +8,14 @@ export interface PlanViewOptions {
   readonly choose: (rows: Int32Array) => readonly Allocation[];
   /** How many stages of a plan an episode skips: where there are some it is practice, over when the others are done. */
   readonly practise?: (plan: Allocation) => number;
+  /** Where an episode sets out on the way that was found; undefined where it begins as always. */
+  readonly setOut?: (guide: Guide) => Situation | undefined;
   /** Reward of practice that is completed. */
   readonly success?: number;
 }
+
+/** How an episode began, or what became of it. */
+const EPISODE = { whole: 0, practice: 1, completedPractice: 2, onTheWay: 3 } as const;
 
 /** TGPO's view: the task's observation and the plan that each environment follows. */
 export class PlanView implements EpisodeView {
@@ -18,8 +24,9 @@ export class PlanView implements EpisodeView {
   readonly #env: FormulaEnv;
   readonly #options: PlanViewOptions;
   readonly #P: number;
-  /** [B] 1: practice, 2: practice that was completed */
-  readonly #practice: Uint8Array;
+  /** [B] of EPISODE */
+  readonly #episode: Uint8Array;
+  #guide: Guide | undefined;
 
   constructor(env: FormulaEnv, tracker: StageTracker, options: PlanViewOptions) {
     this.#env = env;
@@ -27,20 +34,40 @@ export class PlanView implements EpisodeView {
     this.#options = options;
     this.#P = env.predicates.length / env.B;
     this.width = env.O + tracker.width;
-    this.#practice = new Uint8Array(env.B);
+    this.#episode = new Uint8Array(env.B);
+  }
+
+  get guide(): Guide | undefined {
+    return this.#guide;
+  }
+
+  set guide(guide: Guide | undefined) {
+    this.#guide = guide;
+    this.tracker.guide = guide?.costs;
   }
 
   begin(rows: Int32Array): void {
-    const { choose, practise } = this.#options;
-    const { predicates } = this.#env;
-    const plans = choose(rows);
+    const plans = this.#options.choose(rows);
     for (let i = 0; i < rows.length; i++) {
       const row = rows[i]!;
-      this.tracker.begin(row, plans[i]!, predicates, row * this.#P);
-      const skipped = practise?.(plans[i]!) ?? 0;
-      this.#practice[row] = skipped > 0 ? 1 : 0;
-      if (skipped > 0) this.tracker.skip(row, skipped, predicates, row * this.#P);
+      this.#episode[row] = this.#begin(row, plans[i]!);
     }
+  }
+
+  #begin(row: number, plan: Allocation): number {
+    const { practise, setOut } = this.#options;
+    const { predicates } = this.#env;
+    const situation = this.#guide && setOut?.(this.#guide);
+    if (situation) {
+      this.#env.setEnvironment(row, situation.state);
+      this.tracker.setRow(row, situation.plan);
+      return EPISODE.onTheWay;
+    }
+    this.tracker.begin(row, plan, predicates, row * this.#P);
+    const skipped = this.#guide ? 0 : (practise?.(plan) ?? 0);
+    if (skipped === 0) return EPISODE.whole;
+    this.tracker.skip(row, skipped, predicates, row * this.#P);
+    return EPISODE.practice;
   }
 
   advance(row: number): number {
@@ -55,9 +82,9 @@ export class PlanView implements EpisodeView {
     if (this.isOver(row)) return 0;
     const { tracker } = this;
     const reward = tracker.advance(row, predicates, row * this.#P);
-    if (this.#practice[row] === 0) return reward;
+    if (!this.isPractice(row)) return reward;
     if (tracker.completed(row)) {
-      this.#practice[row] = 2;
+      this.#episode[row] = EPISODE.completedPractice;
       return reward + (this.#options.success ?? 0);
     }
     // Its clock runs ahead of the environment's.
@@ -66,11 +93,16 @@ export class PlanView implements EpisodeView {
   }
 
   isOver(row: number): boolean {
-    return this.tracker.failed[row] === 1 || this.#practice[row] === 2;
+    return this.tracker.failed[row] === 1 || this.#episode[row] === EPISODE.completedPractice;
   }
 
   isPractice(row: number): boolean {
-    return this.#practice[row] !== 0;
+    const episode = this.#episode[row]!;
+    return episode === EPISODE.practice || episode === EPISODE.completedPractice;
+  }
+
+  isWhole(row: number): boolean {
+    return this.#episode[row] === EPISODE.whole;
   }
 
   observe(out: Float32Array): void {
@@ -83,6 +115,6 @@ export class PlanView implements EpisodeView {
   }
 
   arrays() {
-    return { ...this.tracker.arrays(), practice: this.#practice };
+    return { ...this.tracker.arrays(), episode: this.#episode };
   }
 }

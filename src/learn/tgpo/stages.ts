@@ -1,3 +1,4 @@
+import type { CostToGo } from '#learn/tgpo/costToGo';
 import { type StageTable, stageTable, type Window } from '#learn/tgpo/stageTable';
 import type { Allocation } from '#stl/allocation';
 import { conditionRobustness } from '#stl/condition';
@@ -32,6 +33,8 @@ const TARGET = { none: 0, variable: 1, hold: 2, window: 3 } as const;
 /** Numbers a plan puts behind the observation, per variable and apart from them. */
 const PER_VARIABLE = 4;
 const COMMON = 7;
+/** What a whole way is worth, in plans. */
+const WAY = 2;
 /** Samples over which a time to go is shown finely. */
 const NEAR = 16;
 
@@ -68,6 +71,10 @@ export class StageTracker {
   readonly #stayed: Float64Array;
   /** [B] reward of one stage */
   readonly #stage: Float64Array;
+  /** [B] what is left of the way, NaN before anything is known */
+  readonly #cost: Float64Array;
+  /** The way, where one was found: it is rewarded in place of nearness. */
+  guide: CostToGo | undefined;
   readonly #order: Int32Array;
   readonly #kept: Int32Array;
 
@@ -95,6 +102,7 @@ export class StageTracker {
     this.#nearest = new Float64Array(B * (this.#K + this.#W));
     this.#stayed = new Float64Array(B * this.#K);
     this.#stage = new Float64Array(B);
+    this.#cost = new Float64Array(B).fill(Number.NaN);
     this.#order = new Int32Array(this.#K);
     this.#kept = new Int32Array(this.#K);
   }
@@ -114,7 +122,36 @@ export class StageTracker {
       nearest: this.#nearest,
       stayed: this.#stayed,
       stage: this.#stage,
+      cost: this.#cost,
     };
+  }
+
+  /** A copy of everything of one row, for setRow of any tracker of the same decomposition and predicates. */
+  getRow(row: number): Uint8Array {
+    const shares = this.#shares(row);
+    const out = new Uint8Array(shares.reduce((sum, share) => sum + share.length, 0));
+    let at = 0;
+    for (const share of shares) {
+      out.set(share, at);
+      at += share.length;
+    }
+    return out;
+  }
+
+  setRow(row: number, kept: Uint8Array): void {
+    let at = 0;
+    for (const share of this.#shares(row)) {
+      share.set(kept.subarray(at, at + share.length));
+      at += share.length;
+    }
+  }
+
+  /** Live bytes of a row. */
+  #shares(row: number): Uint8Array[] {
+    return Object.values(this.arrays()).map(({ buffer, byteLength }) => {
+      const length = byteLength / this.B;
+      return new Uint8Array(buffer, row * length, length);
+    });
   }
 
   /** Gives a row a plan at the first sample of an episode. @param predicates robustness of predicate p at offset + p */
@@ -142,6 +179,7 @@ export class StageTracker {
     const each = this.#K + this.#W;
     this.#nearest.fill(Number.NaN, row * each, (row + 1) * each);
     this.#stage[row] = this.#rewards.progress / Math.max(1, stages);
+    this.#cost[row] = Number.NaN;
     this.#look(row, predicates, offset);
     this.#aim(row, predicates, offset);
   }
@@ -158,15 +196,18 @@ export class StageTracker {
     this.#aim(row, predicates, offset);
   }
 
-  /** Takes in the next sample. @returns its reward; 0 from the sample on at which the plan failed */
+  /** Takes in the next sample. @returns its reward; 0 from the sample on at which the plan failed. Where a way is followed,
+   * a plan that fails loses the rest of it, and that is all. */
   advance(row: number, predicates: Float64Array, offset: number): number {
     this.sample[row]!++;
     if (this.failed[row] === 1) return 0;
-    const { failure } = this.#rewards;
-    let earned = this.#approach(row, predicates, offset);
-    earned += this.#look(row, predicates, offset);
-    const reward = this.#stage[row]! * earned;
-    if (this.failed[row] === 1) return reward - failure;
+    const { failure, progress } = this.#rewards;
+    const { guide } = this;
+    const nearer = this.#approach(row, predicates, offset);
+    const seen = this.#look(row, predicates, offset);
+    let reward = this.#stage[row]! * (guide ? seen : nearer + seen);
+    if (guide) reward += progress * this.#follow(row, guide, predicates, offset);
+    if (this.failed[row] === 1) return guide ? reward : reward - failure;
     this.#aim(row, predicates, offset);
     return reward;
   }
@@ -180,6 +221,15 @@ export class StageTracker {
     const now = Math.min(before, this.#targetDistance(row, predicates, offset));
     this.#nearest[at] = now;
     return before - now;
+  }
+
+  /** What coming nearer to the end of the plan earns, in plans: going back costs as much. Where no way is known it is taken
+   * to be as far as before. */
+  #follow(row: number, guide: CostToGo, predicates: Float64Array, offset: number): number {
+    const before = this.#cost[row]!;
+    const cost = guide.of(this, row, predicates, offset) ?? before;
+    this.#cost[row] = cost;
+    return Number.isNaN(before) ? 0 : WAY * (before - cost);
   }
 
   #nearestAt(row: number): number {

@@ -136,9 +136,23 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
     this.#faults = [];
   }
 
-  readCopy(environment: number): EnvScene {
+  getEnvironment(environment: number): Uint8Array {
+    this.#requireEnvironment(environment);
+    return this.#state.environmentToBytes(environment, this.#keptOfOne());
+  }
+
+  setEnvironment(environment: number, state: Uint8Array): void {
+    this.#requireEnvironment(environment);
+    this.#state.environmentFromBytes(environment, state, this.#keptOfOne());
+  }
+
+  #requireEnvironment(environment: number): void {
     this.#requireReady();
     if (!(environment >= 0 && environment < this.B)) throw new VernierError('USAGE', 'no such environment');
+  }
+
+  readCopy(environment: number): EnvScene {
+    this.#requireEnvironment(environment);
     this.#state.load(environment);
     const sim = this.#sim;
     return {
@@ -585,6 +599,11 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
   }
 
   /** Buffers that belong to the state. */
+  /** Without the episode, which keys randomness. */
+  #keptOfOne(): StatePart[] {
+    return this.#kept().filter((part) => part !== this.episode);
+  }
+
   #kept(): StatePart[] {
     return [
       this.observation,

@@ -4,7 +4,8 @@ import type { Simulation } from '#native/wasm/simulation';
 
 /** The twin of native/physics/batch_state.cc. */
 
-const MAGIC = 0x56455257; // "VERW"
+const MAGIC = 0x56455258; // "VERX"
+const ENVIRONMENT_MAGIC = 0x56455245; // "VERE"
 
 export type StatePart = Float64Array | Float32Array | Int32Array | Uint32Array | Uint8Array;
 
@@ -117,6 +118,55 @@ export class BatchState {
       target.set(bytes.subarray(at, at + part.byteLength));
       at += part.byteLength;
     }
+  }
+
+  /** One environment's share of everything, `buffers` included. */
+  environmentToBytes(environment: number, buffers: readonly StatePart[]): Uint8Array {
+    const shares = this.#sharesOf(environment, buffers);
+    const header = this.#environmentHeader(shares);
+    const out = new Uint8Array(shares.reduce((sum, share) => sum + share.length, header.length));
+    out.set(header);
+    let at = header.length;
+    for (const share of shares) {
+      out.set(share, at);
+      at += share.length;
+    }
+    return out;
+  }
+
+  /** The reverse of environmentToBytes(). @throws CHECKPOINT when the bytes are not of such an environment */
+  environmentFromBytes(environment: number, bytes: Uint8Array, outBuffers: readonly StatePart[]): void {
+    const shares = this.#sharesOf(environment, outBuffers);
+    const header = this.#environmentHeader(shares);
+    const size = shares.reduce((sum, share) => sum + share.length, header.length);
+    if (bytes.length !== size || header.some((byte, i) => bytes[i] !== byte)) {
+      throw new VernierError(
+        'CHECKPOINT',
+        'this state is of an environment of another model, task or backend',
+      );
+    }
+    let at = header.length;
+    for (const share of shares) {
+      share.set(bytes.subarray(at, at + share.length));
+      at += share.length;
+    }
+  }
+
+  /** Live bytes of one environment in all arrays but those that key its randomness. */
+  #sharesOf(environment: number, buffers: readonly StatePart[]): Uint8Array[] {
+    const keys: readonly StatePart[] = [this.keys, this.episodes];
+    const parts = [...this.#parts(), ...buffers].filter((part) => !keys.includes(part));
+    return parts.map((part) => {
+      const length = part.byteLength / this.finished.length;
+      return new Uint8Array(part.buffer, part.byteOffset + environment * length, length);
+    });
+  }
+
+  #environmentHeader(shares: readonly Uint8Array[]): Uint8Array {
+    const { signature } = this.#sim.model;
+    const size = shares.reduce((sum, share) => sum + share.length, 0);
+    const words = [BigInt(ENVIRONMENT_MAGIC), BigInt.asUintN(64, BigInt(signature)), BigInt(size)];
+    return new Uint8Array(BigUint64Array.from(words).buffer);
   }
 
   /** The arrays that make up a simulation's state. */
