@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { cycloneMissing, isolate } from '../../transport/loopback.js';
+import { cycloneMissing, isolate, until } from '../../transport/loopback.js';
 import type { RobotChild } from '../robot/robotChild.js';
 import { clock, pause } from './faultyGraph.js';
 import { FaultyRobot, servos, slack } from './processes.js';
@@ -71,7 +71,13 @@ describe.skipIf(cycloneMissing)('a process that fails', () => {
     expect(told).toBeLessThan(rest.stale + slack);
     expect(policy.output()).toMatch(/deactivate: stale/);
     expect(graph.heard(/stale/)).toBe(true);
+    const before = graph.newest!.position;
+    const seen = graph.states;
     arm.process.kill('SIGCONT');
+    await until('joint states', () => graph.states > seen + 5);
+    const { position } = graph.newest!;
+    // It goes on from where it stood still, whatever waited for it on the wire.
+    expect(Math.max(...position.map((q, i) => Math.abs(q - before[i]!)))).toBeLessThan(0.1);
     await graph.rests(clock());
     graph.audit.forget();
     await begin();
