@@ -61,6 +61,7 @@ function agree(a: number, b: number): boolean {
 
 it.each([
   ['reach', (task: ResolvedTask) => task],
+  ['reach_hold', (task: ResolvedTask) => task],
   ['peg_insertion', unhurried],
   ['lift', unhurried],
 ])(
