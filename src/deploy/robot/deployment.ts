@@ -59,7 +59,7 @@ export interface Deployment {
   readonly gripper: GripperDriver | undefined;
   /** Seconds after which joint states are stale. */
   readonly jointAge: number;
-  /** Seconds of a policy step. */
+  /** Seconds of a policy step, at the pace of the deployment. */
   readonly period: number;
 }
 
@@ -127,7 +127,7 @@ class Resolver {
       output: this.#output(),
       gripper: this.#gripper(),
       jointAge: spec.ages.joints ?? Math.max(0.1, 2 * task.control.period),
-      period: task.control.period,
+      period: task.control.period / spec.pace,
     };
   }
 

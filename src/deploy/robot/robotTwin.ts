@@ -82,6 +82,9 @@ export class RobotTwin {
         this.#scene.qvel[joints[i]!.dof]! += this.#sped[i]!;
       }
     }
+    // A policy that acts slowly sees everything move as fast as in training.
+    const { pace } = this.#deployment.spec;
+    for (const { dof } of joints) this.#scene.qvel[dof]! /= pace;
     for (const [k, body] of bodies.entries()) {
       const at = boardLayout.body(joints.length, k);
       const world = this.#worldPose(body, values.subarray(at + 1, at + 8));

@@ -60,6 +60,7 @@ function agree(a: number, b: number): boolean {
 }
 
 it.each([
+<<<<<<< HEAD
   ['reach', (task: ResolvedTask) => task],
   ['reach_hold', (task: ResolvedTask) => task],
   ['peg_insertion', unhurried],
@@ -67,9 +68,20 @@ it.each([
 ])(
   'on the simulated robot the expert of %s does as well as in the training environment',
   async (name, change) => {
+=======
+  ['reach', 1, (task: ResolvedTask) => task],
+  ['peg_insertion', 1, unhurried],
+  ['lift', 1, unhurried],
+  ['peg_insertion', 0.5, (task: ResolvedTask) => task],
+  ['lift', 0.5, (task: ResolvedTask) => task],
+] as const)(
+  'on the simulated robot the expert of %s at pace %d does as well as in the training environment',
+  async (name, pace, change) => {
+>>>>>>> main
     const task = await loadTask(name);
     const robot = change(task);
-    const deployment = resolveDeployment(readDeployment(undefined), robot);
+    const { spec, config } = readDeployment(undefined);
+    const deployment = resolveDeployment({ spec: { ...spec, pace }, config }, robot);
     const ends = await virtualEpisodes({
       task: robot,
       deployment,
