@@ -61,6 +61,7 @@ function agree(a: number, b: number): boolean {
 
 it.each([
   ['reach', 1, (task: ResolvedTask) => task],
+  ['reach_hold', 1, (task: ResolvedTask) => task],
   ['peg_insertion', 1, unhurried],
   ['lift', 1, unhurried],
   ['peg_insertion', 0.5, (task: ResolvedTask) => task],
