@@ -15,7 +15,7 @@ import { FaultyGraph, topics } from './faultyGraph.js';
 /** The task lasts for as long as a test does. */
 export const lasting = ['horizon=1000000'] as const;
 /** Seconds that the simulated servos take to settle behind their command. */
-export const servos = 0.15;
+export const servos = 0.25;
 /** Seconds that a message, a thread or a process waits on a busy machine at most. */
 export const slack = 0.3;
 /** Of output.latency: a machine that tests share wakes threads late. */
