@@ -55,14 +55,29 @@ export async function wasmModelNames(source: ModelSource): Promise<ModelNames> {
 
 /** Pairs of bodies that active welds hold together. */
 function weldBodies(mujoco: Mujoco, model: WasmModel): (readonly [number, number])[] {
+  if (model.neq === 0) return [];
   const { mjEQ_WELD } = mujoco.mjtEq;
   const { mjOBJ_SITE } = mujoco.mjtObj;
-  return Array.from({ length: model.neq }, (_, i) => i).flatMap((i) => {
-    if (model.eq_type[i] !== mjEQ_WELD.value || !model.eq_active0[i]) return [];
+  const active = activeEqualities(mujoco, model);
+  return active.flatMap((isActive, i) => {
+    if (model.eq_type[i] !== mjEQ_WELD.value || !isActive) return [];
     const bodyOf = (id: number): number =>
       model.eq_objtype[i] === mjOBJ_SITE.value ? model.site_bodyid[id] : id;
     return [[bodyOf(model.eq_obj1id[i]), bodyOf(model.eq_obj2id[i])] as const];
   });
+}
+
+/** By the state of new data: the bindings do not show arrays of bytes. */
+function activeEqualities(mujoco: Mujoco, model: WasmModel): boolean[] {
+  const data = new mujoco.MjData(model);
+  const flags = new mujoco.DoubleBuffer(model.neq);
+  try {
+    mujoco.mj_getState(model, data, flags, mujoco.mjtState.mjSTATE_EQ_ACTIVE.value);
+    return Array.from(flags.GetView() as Float64Array, (flag) => flag !== 0);
+  } finally {
+    flags.delete();
+    data.delete();
+  }
 }
 
 function pairs(values: Float64Array): ([number, number] | undefined)[] {
