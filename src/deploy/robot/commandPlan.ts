@@ -246,10 +246,10 @@ export class CommandPlan {
     const h = this.#rules.limits.period;
     const n = this.#from.length;
     const capacity = this.#past.length / (3 * n);
-    const known = Math.min(this.#pastTicks, capacity);
-    const ticks = Math.min(known, Math.max(1, Math.ceil((this.#time - now) / (1000 * h))));
-    const rows = Array.from({ length: ticks }, (_, k) => {
-      const row = ((this.#pastTicks - ticks + k) % capacity) * 3 * n;
+    const ticks = Math.max(1, Math.ceil((this.#time - now) / (1000 * h)));
+    const known = Math.min(this.#pastTicks, capacity, ticks);
+    const rows = Array.from({ length: known }, (_, k) => {
+      const row = ((this.#pastTicks - known + k) % capacity) * 3 * n;
       return this.#past.slice(row, row + 3 * n);
     });
     const column = (part: number) => rows.map((row) => row.subarray(part * n, (part + 1) * n));
@@ -258,7 +258,10 @@ export class CommandPlan {
       departs: this.#time,
       points: {
         ...points,
-        times: [...rows.map((_, k) => (k + 1) * h), ...points.times.map((t) => t + ticks * h)],
+        times: [
+          ...rows.map((_, k) => (ticks - known + k + 1) * h),
+          ...points.times.map((t) => t + ticks * h),
+        ],
         positions: [...column(0), ...points.positions],
         velocities: [...column(1), ...points.velocities],
         accelerations: [...column(2), ...points.accelerations],
