@@ -26,7 +26,8 @@ describe.skipIf(cycloneMissing ?? (process.platform !== 'linux' && 'needs /proc'
   beforeAll(async () => {
     robot = await FaultyRobot.open(isolation);
     arm = await robot.arm(500);
-    policy = await robot.policy();
+    // A machine that stands still for a while makes the arm hold, not the test end.
+    policy = await robot.policy({ ages: { deactivate: 120 } });
   }, 120_000);
   afterAll(() => robot?.close());
 
@@ -41,6 +42,7 @@ describe.skipIf(cycloneMissing ?? (process.platform !== 'linux' && 'needs /proc'
       for (let k = 0; k < steps; k++) {
         await pause((1000 * seconds) / steps);
         memory.push([resident(policy), resident(arm)]);
+        expect(await graph.state(), policy.output()).toBe('active');
       }
       await graph.moves();
       expect(await graph.state(), policy.output()).toBe('active');
