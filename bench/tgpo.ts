@@ -4,13 +4,17 @@ import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { VernierError } from '#core/errors';
+import { makeEnv } from '#env/makeEnv';
 import type { Score } from '#learn/events';
-import { planByCem } from '#learn/planning/cem';
-import { taskRollouts } from '#learn/planning/rollouts';
+import { type Plan, planByCem } from '#learn/planning/cem';
+import { planByGradient } from '#learn/planning/gradientPlanner';
+import { type Rollouts, taskRollouts } from '#learn/planning/rollouts';
+import { differentiableProblem } from '#learn/planning/taskDynamics';
 import { RunDirectory } from '#learn/runDirectory';
 import { trainFormula } from '#learn/tgpo/formulaRun';
 import { packageRoot } from '#native/addon';
 import { loadFormulaTask } from '#spec/formulaTask';
+import type { ResolvedTask } from '#spec/task';
 import { type FamilyFormula, type FamilyOptions, generateFormula } from '#stl/families';
 import { familySpaces } from '#stl/familySpaces';
 import { writePage } from './tgpoPage.js';
@@ -24,7 +28,7 @@ const USAGE = `npm run bench:tgpo -- [options] [--tgpo.steps=... and other overr
   --formulas a,b      only formulas whose names contain one of these
   --seeds 1,2,3       seeds of learning
   --algorithms a,b    tgpo (guided), uniform (TGPO without the critic's plans), tau_mdp, f_mdp, sparse,
-                      cem (open loop, planned anew for each of 20 starts)
+                      cem and gradient (open loop, planned anew for each of 20 starts)
   --horizons          the horizon study instead: Linear, T = 50 to 1000
   --tuning            other formulas, for choosing settings: nothing is written
   --force             run again where there is a result
@@ -104,7 +108,7 @@ const STEPS: Readonly<Record<Environment, number>> = {
 /** Ctrl-C keeps the run that is under way: the same command goes on with it. */
 const stop = new AbortController();
 
-const CEM_STARTS = 20;
+const PLANNED_STARTS = 20;
 const CEM_SEQUENCES = 100;
 
 /** Seeds of the worlds: these are reported, the others are for choosing settings. */
@@ -167,7 +171,7 @@ async function learn(
   seed: number,
   overrides: readonly string[],
 ): Promise<SeedResult | undefined> {
-  if (algorithm === 'cem') return plan(environment, drawn, seed);
+  if (isPlanner(algorithm)) return plan(environment, drawn, algorithm, seed);
   const folder = join(packageRoot, 'runs', 'bench', `${drawn.name}-${algorithm}-${seed}`);
   const all = [
     ...settingsOf(algorithm),
@@ -210,29 +214,66 @@ async function learn(
   };
 }
 
-/** The cross-entropy method on some of the starts that the policies are judged on. */
-async function plan(environment: Environment, drawn: FamilyFormula, seed: number): Promise<SeedResult> {
+const planners = { cem: cemPlan, gradient: gradientPlan } as const;
+
+const isPlanner = (algorithm: string): algorithm is keyof typeof planners => algorithm in planners;
+
+/** Robustness by the exact monitor of what was planned for one start, and trajectories that were played for it. */
+type Planned = Pick<Plan, 'robustness' | 'evaluations'>;
+
+async function cemPlan(task: ResolvedTask, start: number, seed: number): Promise<Planned> {
+  const rollouts = await rolloutsFrom(task, start, CEM_SEQUENCES);
+  const planned = planByCem(rollouts, { seed });
+  rollouts.close();
+  return planned;
+}
+
+async function gradientPlan(task: ResolvedTask, start: number, seed: number): Promise<Planned> {
+  const env = await makeEnv(task, {
+    environments: 1,
+    seed: task.spec.evaluation.seed,
+    firstEnvironment: start,
+    threads: 1,
+  });
+  const planned = planByGradient(differentiableProblem(task, env, 0), { seed }, { threads: 1 });
+  env.close();
+  const rollouts = await rolloutsFrom(task, start, 1);
+  const robustness = new Float64Array(1);
+  rollouts.run(planned.actions, robustness);
+  rollouts.close();
+  return { robustness: robustness[0]!, evaluations: planned.evaluations };
+}
+
+function rolloutsFrom(task: ResolvedTask, start: number, sequences: number): Promise<Rollouts> {
+  return taskRollouts(task, {
+    sequences,
+    seed: task.spec.evaluation.seed,
+    firstEnvironment: start,
+    threads: 1,
+  });
+}
+
+/** A planner on some of the starts that the policies are judged on. */
+async function plan(
+  environment: Environment,
+  drawn: FamilyFormula,
+  planner: keyof typeof planners,
+  seed: number,
+): Promise<SeedResult> {
   const task = await loadFormulaTask(join(packageRoot, 'tasks', `stl_${environment}.yaml`), drawn);
   const load = loadavg()[0]!;
   const begun = performance.now();
   let successes = 0;
   let environmentSteps = 0;
-  for (let start = 0; start < CEM_STARTS; start++) {
-    const rollouts = await taskRollouts(task, {
-      sequences: CEM_SEQUENCES,
-      seed: task.spec.evaluation.seed,
-      firstEnvironment: start,
-      threads: 1,
-    });
-    const { robustness, evaluations } = planByCem(rollouts, { seed });
-    rollouts.close();
+  for (let start = 0; start < PLANNED_STARTS; start++) {
+    const { robustness, evaluations } = await planners[planner](task, start, seed);
     if (robustness > 0) successes++;
     environmentSteps += evaluations * task.horizon;
   }
   const seconds = (performance.now() - begun) / 1000;
   return {
     seed,
-    score: { successes, episodes: CEM_STARTS },
+    score: { successes, episodes: PLANNED_STARTS },
     environmentSteps,
     attempts: 1,
     learningSeconds: seconds,

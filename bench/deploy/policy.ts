@@ -8,6 +8,7 @@ import { decodeMessage } from '#transport/zeromq/msgpackReader';
 import { type ArrayEncoding, encodeMessage } from '#transport/zeromq/msgpackWriter';
 import { float32Array, NdArray } from '#transport/zeromq/ndarray';
 import { PolicyClient } from '#transport/zeromq/policyClient';
+import { benchPolicy } from './benchPolicy.js';
 import { best } from './best.js';
 import { type Latency, latency } from './latency.js';
 
@@ -71,7 +72,7 @@ async function timed(count: number, call: () => Promise<unknown>): Promise<numbe
 /** @param turns of each, of `roundTrips` each; the first is not counted */
 export async function measurePolicy(
   { name, encoding, data }: PolicyCase,
-  { turns = 8, roundTrips = 250 }: { readonly turns?: number; readonly roundTrips?: number } = {},
+  { turns = 8, roundTrips = 1000 }: { readonly turns?: number; readonly roundTrips?: number } = {},
 ): Promise<PolicyFigures> {
   const children: ChildProcess[] = [];
   const endpoint = await startPeer(children, 'policy');
@@ -120,6 +121,21 @@ export function measureMessage({ encoding, data }: PolicyCase): {
     encode: best(() => encodeMessage({ endpoint: 'get_action', data }, encoding)),
     decode: best(() => decodeMessage(bytes)),
   };
+}
+
+/** Microseconds of the policy alone, for one observation. */
+export async function measureInference(): Promise<number> {
+  const policy = await benchPolicy(1);
+  const action = new Float32Array(policy.A);
+  const observation = Float32Array.from(state.data as Float32Array);
+  try {
+    return best(() => {
+      policy.reset();
+      policy.act(observation, action);
+    });
+  } finally {
+    policy.close();
+  }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -1,20 +1,14 @@
 import { Reply } from 'zeromq';
-import { PhiloxStream } from '#core/philox';
 import { PolicyServer } from '#deploy/policyServer';
 import { policyService } from '#deploy/policyService';
-import { ChunkPolicy, chunkNetwork } from '#policy/chunkPolicy';
-import { identityNormaliser } from '#policy/normaliser';
 import { RouterSocket } from '#transport/zeromq/sockets';
+import { A, benchPolicy, O } from './benchPolicy.js';
 
 /* The other process of bench/deploy/policy.ts, until stdin ends:
  *   policyPeer.ts echo <bytes>   answers every request with so many bytes, with nothing but ZeroMQ
  *   policyPeer.ts policy         serves a chunk policy of the size that tasks have */
 
 const [what, size] = process.argv.slice(2);
-const O = 64;
-const A = 7;
-const spec = { O, A, chunk: 16, execute: 8, hidden: [256, 256] };
-
 async function echo(bytes: number): Promise<{ endpoint: string; close(): void }> {
   const socket = new Reply({ linger: 0 });
   await socket.bind('tcp://127.0.0.1:0');
@@ -26,7 +20,6 @@ async function echo(bytes: number): Promise<{ endpoint: string; close(): void }>
 }
 
 async function policy(): Promise<{ endpoint: string; close(): void }> {
-  const network = chunkNetwork(spec, new PhiloxStream(1));
   const identity = {
     server: 'vernier',
     task: 'bench',
@@ -37,10 +30,7 @@ async function policy(): Promise<{ endpoint: string; close(): void }> {
     actions: Array.from({ length: A }, (_, i) => `joint${i}`),
     fingerprint: 'bench',
   } as const;
-  const service = await policyService(
-    identity,
-    async (B) => new ChunkPolicy(B, spec, network, identityNormaliser(O, A)),
-  );
+  const service = await policyService(identity, benchPolicy);
   const router = await RouterSocket.bind('tcp://127.0.0.1:0');
   const server = new PolicyServer({
     router,

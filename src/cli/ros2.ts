@@ -11,6 +11,7 @@ export interface Ros2Flags {
   readonly reset?: string;
   readonly record?: string;
   readonly residualScale?: number;
+  readonly pace?: number;
   readonly domain?: number;
   readonly dryRun?: string;
   readonly json?: boolean;
@@ -34,6 +35,7 @@ export function ros2Command(context: CliContext): Command {
     .option('--episodes <n>', 'episodes in a row (default: episode.count, 1)', wholeNumber)
     .option('--reset <service>', 'std_srvs/Trigger service that sets the scene up before each episode')
     .option('--record <file>', 'MCAP file of all messages that come and go')
+    .option('--pace <share>', 'a policy step takes period / pace (default: the deployment file, 1)', share)
     .option('--residual-scale <share>', "of the residual, 0 is the base alone (default: the bundle's)", share)
     .option('--domain <n>', 'DDS domain (default: ROS_DOMAIN_ID, or 0)', wholeNumber)
     .option('--dry-run <bag>', 'replay an MCAP file instead: what would be commanded, without any robot')

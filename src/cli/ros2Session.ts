@@ -84,7 +84,8 @@ function lastStop(robot: RobotProcess): (error: unknown) => void {
 
 /** Flags take the place of what the file says. */
 function withFlags({ spec, config }: DeploymentFile, flags: Ros2Flags): DeploymentFile {
-  const { episodes, reset, record, residualScale } = flags;
+  const { episodes, reset, record, residualScale, pace } = flags;
+  if (pace !== undefined && pace < 0.05) throw new VernierError('USAGE', '--pace: expected 0.05 or more');
   if (episodes === 0) throw new VernierError('USAGE', '--episodes: expected 1 or more');
   const episode = {
     ...spec.episode,
@@ -98,6 +99,7 @@ function withFlags({ spec, config }: DeploymentFile, flags: Ros2Flags): Deployme
       episode,
       ...(record === undefined ? {} : { record }),
       ...(residualScale === undefined ? {} : { residual_scale: residualScale }),
+      ...(pace === undefined ? {} : { pace }),
     },
   };
 }

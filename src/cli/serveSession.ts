@@ -16,6 +16,8 @@ import { readCurveKeys, readPublicKey, writeCurveKeys } from '#transport/zeromq/
 import { type CurveServer, newCurveKeys, RouterSocket } from '#transport/zeromq/sockets';
 
 const STATUS_MS = 1000;
+/** A request is too small to be worth waking another core for. */
+const ONE_THREAD = { threads: 1 };
 
 export async function serveFromCommandLine(
   what: string | undefined,
@@ -83,7 +85,9 @@ async function bundleService(what: string, flags: ServeFlags, context: CliContex
     fingerprint: fingerprintOf(path, flags.policy),
   } as const;
   return policyService(identity, (B) =>
-    flags.policy === 'base' ? makeBase(bundle.base, { B, O, A }) : makePolicy(bundle, B),
+    flags.policy === 'base'
+      ? makeBase(bundle.base, { B, O, A }, ONE_THREAD)
+      : makePolicy(bundle, B, ONE_THREAD),
   );
 }
 

@@ -11,6 +11,7 @@ export interface SimRobotFlags {
   readonly rate: number;
   readonly domain?: number;
   readonly name: string;
+  readonly pace: number;
   readonly cmdTimeout: number;
   readonly fromMeasured?: boolean;
   readonly for?: number;
@@ -27,6 +28,12 @@ function seconds(text: string): number {
 function rate(text: string): number {
   const value = Number(text);
   if (!(value >= 1 && value <= 1000)) throw new InvalidArgumentError('Expected 1 to 1000 per second.');
+  return value;
+}
+
+function pace(text: string): number {
+  const value = Number(text);
+  if (!(value > 0.01 && value <= 1)) throw new InvalidArgumentError('Expected more than 0.01, at most 1.');
   return value;
 }
 
@@ -48,6 +55,7 @@ export function simRobotCommand(context: CliContext): Command {
     .option('--environment <n>', "the starts' environment", wholeNumber, 0)
     .option('--episode <n>', 'the first episode; a reset goes to the next', wholeNumber, 0)
     .option('--rate <hz>', 'of joint states and poses, up to 1000', rate, 100)
+    .option('--pace <share>', 'of the policy that will act: its steps take period / pace', pace, 1)
     .option('--domain <n>', 'DDS domain (default: ROS_DOMAIN_ID, or 0)', domain)
     .option('--name <node>', 'name of the node', '/sim_robot')
     .option(

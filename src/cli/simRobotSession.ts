@@ -12,6 +12,7 @@ import { VernierError } from '#core/errors';
 import { SimRobot } from '#deploy/sim/simRobot';
 import { type EpisodeOutcome, SimWorld } from '#deploy/sim/simWorld';
 import { systemClock } from '#deploy/sim/systemClock';
+import { type Collection, find, robots, scenes } from '#spec/lookup';
 import { loadTask, type ResolvedTask } from '#spec/task';
 import { openTransport } from '#transport/openTransport';
 
@@ -31,6 +32,7 @@ export async function simRobotFromCommandLine(
     seed,
     environment,
     episode,
+    pace: flags.pace,
     ...jointNames(task),
     rules: { commandTimeout: flags.cmdTimeout, interpolateFromDesiredState: !(flags.fromMeasured ?? false) },
     onOutcome: (outcome) => told(outcome),
@@ -108,18 +110,18 @@ async function loadScene(
     });
   }
   if (task !== undefined) return loadTask(task, mergeOverrides(overrides, [`robot=${robot}`]));
+  const text = {
+    name: scene!.replace(/^.*\//, '').replace(/\.\w+$/, ''),
+    robot: known(robots, robot, '<robot>'),
+    scene: known(scenes, scene!, '--scene'),
+    horizon: 1,
+    control: { mode: 'joint_position', gripper: false },
+    observation: ['arm.position'],
+    success: '0 > 1',
+  };
   const folder = mkdtempSync(join(tmpdir(), 'vernier-scene-'));
   try {
     const file = join(folder, 'scene.yaml');
-    const text = {
-      name: scene!.replace(/^.*\//, '').replace(/\.\w+$/, ''),
-      robot: pathOrName(robot),
-      scene: pathOrName(scene!),
-      horizon: 1,
-      control: { mode: 'joint_position', gripper: false },
-      observation: ['arm.position'],
-      success: '0 > 1',
-    };
     writeFileSync(file, stringify(text));
     return await loadTask(file, overrides);
   } finally {
@@ -127,9 +129,11 @@ async function loadScene(
   }
 }
 
-/** Paths are meant from here, not from the folder of the file they are written to. */
-function pathOrName(value: string): string {
-  return /[/\\.]/.test(value) ? resolve(value) : value;
+/** The file that is meant, whatever folder the task file will be in. */
+function known(collection: Collection, name: string, flag: string): string {
+  const found = find(collection, name, process.cwd());
+  if ('path' in found) return resolve(found.path);
+  throw new VernierError('USAGE', `${flag}: ${found.problem}`);
 }
 
 /** At most one line a second of a kind, so that a stream of refusals stays readable. */

@@ -29,6 +29,8 @@ export interface ModelNames {
   readonly bodyParent: readonly number[];
   /** Index among the mocap bodies, -1 for the others. */
   readonly bodyMocap: readonly number[];
+  /** Bodies that a weld holds together from the start, two of each. */
+  readonly weldBodies: readonly (readonly [number, number])[];
   /** Body of each site. */
   readonly siteBody: readonly number[];
   /** Body of each geom. */

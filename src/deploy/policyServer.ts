@@ -167,7 +167,8 @@ export class PolicyServer {
 }
 
 function unknownEndpoint(endpoint: MessageValue): VernierError {
-  const text = String(endpoint).slice(0, MAX_NAME);
+  if (typeof endpoint !== 'string') return new VernierError('DATA', '`endpoint` is no text');
+  const text = endpoint.slice(0, MAX_NAME);
   if (text === 'kill')
     return new VernierError('DATA', 'this server is not stopped from afar: press Ctrl-C where it runs');
   const near = nearestName(text, ENDPOINTS);

@@ -23,15 +23,18 @@ export type MakePolicy = (B: number) => Promise<Policy>;
 /** Rows that are decided at once. */
 const BLOCK = 64;
 
-function hasChunks(policy: Policy): policy is BasePolicy {
-  return 'kind' in policy && ['chunk', 'onnx', 'zero', 'remote'].includes(String(policy.kind));
+/** A policy that decides by the observation alone. */
+type Deciding = BasePolicy & Required<Pick<BasePolicy, 'decided'>>;
+
+function isDeciding(policy: Policy): policy is Deciding {
+  return 'decided' in policy && policy.decided instanceof Float32Array;
 }
 
 /** Offers whole chunks where the policy decides by the observation alone, and one action at a time, with a state for
  * every session, where it corrects itself at every step. */
 export async function policyService(identity: PolicyIdentity, make: MakePolicy): Promise<PolicyService> {
   const first = await make(1);
-  return hasChunks(first)
+  return isDeciding(first)
     ? new ChunkService(identity, make, first)
     : new SessionService(identity, make, first);
 }
@@ -45,11 +48,11 @@ class ChunkService implements PolicyService {
   readonly info: ServedPolicy;
   readonly #make: MakePolicy;
   /** By number of rows, a power of 2: the bits of a row do not depend on the rows beside it. */
-  readonly #policies: Map<number, BasePolicy>;
+  readonly #policies: Map<number, Deciding>;
   readonly #O: number;
   readonly #A: number;
 
-  constructor(identity: PolicyIdentity, make: MakePolicy, first: BasePolicy) {
+  constructor(identity: PolicyIdentity, make: MakePolicy, first: Deciding) {
     const { O, A } = widths(identity);
     const execute = first.execute ?? first.chunk;
     this.info = { ...identity, chunk: first.chunk, execute, stateful: false };
@@ -67,27 +70,21 @@ class ChunkService implements PolicyService {
       const policy = await this.#policyFor(count);
       const block = new Float32Array(policy.B * O);
       block.set(observation.subarray(from * O, (from + count) * O));
-      out.set((await this.#decide(policy, block)).subarray(0, count * width), from * width);
+      policy.reset();
+      await policy.act(block, new Float32Array(policy.B * this.#A));
+      out.set(policy.decided.subarray(0, count * width), from * width);
     }
     return out;
   }
 
-  async #policyFor(rows: number): Promise<BasePolicy> {
+  async #policyFor(rows: number): Promise<Deciding> {
     let B = 1;
     while (B < rows) B *= 2;
     const known = this.#policies.get(B);
     if (known) return known;
-    const made = (await this.#make(B)) as BasePolicy;
+    const made = (await this.#make(B)) as Deciding;
     this.#policies.set(B, made);
     return made;
-  }
-
-  async #decide(policy: BasePolicy, observation: Float32Array): Promise<Float32Array> {
-    const action = new Float32Array(policy.B * this.#A);
-    policy.reset();
-    await policy.act(observation, action);
-    const queue = policy.state['queue'];
-    return queue instanceof Float32Array ? queue : action;
   }
 
   reset(): void {}

@@ -52,6 +52,7 @@ export class ChunkPolicy implements BasePolicy {
   readonly A: number;
   readonly chunk: number;
   readonly execute: number;
+  readonly decided: Float32Array;
   readonly phase: Float32Array;
   readonly state: ChunkQueue['state'];
   readonly #queue: ChunkQueue;
@@ -73,6 +74,7 @@ export class ChunkPolicy implements BasePolicy {
     this.chunk = chunk;
     this.#queue = new ChunkQueue(B, A, chunk, execute);
     this.execute = this.#queue.execute;
+    this.decided = this.#queue.state.queue;
     this.phase = this.#queue.phase;
     this.state = this.#queue.state;
     const actions = chunkActions(network, input('observation', [B, O]), normaliser, chunk);

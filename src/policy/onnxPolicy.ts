@@ -57,6 +57,7 @@ export class OnnxPolicy implements BasePolicy {
   readonly A: number;
   readonly chunk: number;
   readonly execute: number;
+  readonly decided: Float32Array;
   readonly phase: Float32Array;
   readonly state: ChunkQueue['state'];
   readonly #queue: ChunkQueue;
@@ -71,6 +72,7 @@ export class OnnxPolicy implements BasePolicy {
     this.chunk = model.width / A;
     this.#queue = new ChunkQueue(B, A, this.chunk, Math.min(this.chunk, execute ?? this.chunk));
     this.execute = this.#queue.execute;
+    this.decided = this.#queue.state.queue;
     this.phase = this.#queue.phase;
     this.state = this.#queue.state;
     this.#model = model;

@@ -21,6 +21,9 @@ export interface BasePolicy extends Policy {
   readonly chunk: number;
   /** How many of them are executed before the next chunk is decided; all when left out. */
   readonly execute?: number;
+  /** [B,H,A] the chunks the rows are in, live, of a policy that decides them by the observation alone; left out by one
+   * that remembers more. */
+  readonly decided?: Float32Array;
   /** [B] how far into its chunk the last action of each row was: k/H for the k-th. */
   readonly phase: Float32Array;
   /** Per-row state a checkpoint must keep, by name: live arrays, to be read and to be written in place. */

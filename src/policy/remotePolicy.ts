@@ -15,6 +15,7 @@ export class RemotePolicy implements BasePolicy {
   readonly A: number;
   readonly chunk: number;
   readonly execute: number;
+  readonly decided: Float32Array;
   readonly phase: Float32Array;
   readonly state: ChunkQueue['state'];
   readonly #model: RemoteModel;
@@ -37,6 +38,7 @@ export class RemotePolicy implements BasePolicy {
     this.#model = model;
     this.#connection = new RemoteConnection(model);
     this.#queue = new ChunkQueue(B, A, chunk, this.execute);
+    this.decided = this.#queue.state.queue;
     this.phase = this.#queue.phase;
     this.state = this.#queue.state;
     this.#actions = new Float32Array(B * chunk * A);

@@ -8,6 +8,7 @@ export class ZeroPolicy implements BasePolicy {
   readonly B: number;
   readonly O: number;
   readonly A: number;
+  readonly decided: Float32Array;
   readonly phase: Float32Array;
   readonly state = {};
 
@@ -15,6 +16,7 @@ export class ZeroPolicy implements BasePolicy {
     this.B = B;
     this.O = O;
     this.A = A;
+    this.decided = new Float32Array(B * A);
     this.phase = new Float32Array(B);
   }
 

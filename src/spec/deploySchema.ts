@@ -202,6 +202,10 @@ export const deploySchema = z
     residual_scale: z.number().min(0).max(1).optional().meta({
       description: "Of the residual; 0 is the base alone. Default: the bundle's.",
     }),
+    pace: z.number().min(0.05).max(1).default(1).meta({
+      description:
+        'Share of the speed at which the policy acts: a step takes control.period / pace, and velocities are told to it as at full pace. Below 1 for policies that act more abruptly than the limits allow.',
+    }),
     speed_scale: share.default(1).meta({ description: 'Share of the speed at which the arm follows.' }),
     inputs_timeout: seconds
       .default(10)

@@ -30,7 +30,7 @@ export const demosSchema = z
 const remoteKeys = {
   endpoint: z
     .string()
-    .regex(/^(tcp|ipc):\/\/.+/, 'expected tcp://host:port or ipc://path')
+    .regex(/^(tcp|ipc):\/\/.+/, 'tcp://host:port or ipc://path')
     .optional()
     .meta({ description: 'remote: where the policy server listens, tcp://127.0.0.1:5555.' }),
   protocol: z.enum(['vernier', 'groot-n1.5', 'groot-n1.6']).optional().meta({

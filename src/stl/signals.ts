@@ -142,6 +142,7 @@ const emptyModel: ModelNames = {
   nsensordata: 0,
   bodyParent: [],
   bodyMocap: [],
+  weldBodies: [],
   siteBody: [],
   geomBody: [],
   jointBody: [],

@@ -19,6 +19,9 @@ describe('vernier sim-robot', () => {
     expect(vernier(['sim-robot', '--help']).stdout).toContain('vernier sim-robot panda --task peg_insertion');
     const both = vernier(['sim-robot', 'panda', '--task', 'lift', '--scene', 'table']);
     expect([both.status, both.stderr]).toMatchObject([2, expect.stringContaining('in a task or in a scene')]);
+    expect(vernier(['sim-robot', 'panda', '--scene', 'nowhere']).stderr).toContain(
+      '--scene: expected the name of a scene',
+    );
     expect(vernier(['sim-robot', 'panda', '--task', 'lift', '--rate', '5000']).stderr).toContain('1 to 1000');
   });
 

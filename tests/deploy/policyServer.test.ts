@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { VernierError } from '#core/errors';
 import type { MakePolicy } from '#deploy/policyService';
+import type { BasePolicy } from '#policy/policy';
 import { RandomPolicy } from '#policy/simpleBases';
 import type { MessageMap, MessageValue } from '#transport/zeromq/message';
 import { decodeMessage } from '#transport/zeromq/msgpackReader';
@@ -31,7 +32,7 @@ const observations = (rows: number): Float32Array =>
 async function decided(rows: number, observation = observations(rows)): Promise<Float32Array> {
   const policy = keep(await makeChunkPolicy(rows));
   await policy.act(observation, new Float32Array(rows * A));
-  return (policy as unknown as { state: { queue: Float32Array } }).state.queue;
+  return (policy as BasePolicy).decided!;
 }
 
 const actions = (answer: MessageValue): NdArray => {
@@ -160,6 +161,9 @@ describe.skipIf(!hasZeromq)('a policy server', () => {
     expect(await asked({ tip: float32Array([2, 3], new Float32Array(6)) })).toContain('received [2, 3]');
     expect((await failure(client.call('kill'))).message).toContain('press Ctrl-C');
     expect((await failure(client.call('get_actoin'))).message).toContain('was get_action meant?');
+    const socket = keep(await RequestSocket.connect(running.server.endpoint));
+    const odd = await socket.request(encodeMessage({ endpoint: { a: 1 } }, 'groot'), 2000);
+    expect(decodeMessage(odd!).value).toMatchObject({ error: '`endpoint` is no text' });
     expect(await client.call('ping')).toMatchObject({ status: 'ok' });
     expect(running.defects).toEqual([]);
   });
@@ -185,21 +189,57 @@ describe.skipIf(!hasZeromq)('a policy server', () => {
     expect(await running.client().call('ping')).toMatchObject({ status: 'ok' });
   });
 
+  it('has an answer to whatever is asked', async () => {
+    const running = await start(makeChunkPolicy);
+    const socket = keep(await RequestSocket.connect(running.server.endpoint));
+    const array = fc
+      .array(fc.nat({ max: 3 }), { maxLength: 4 })
+      .map((shape) => float32Array(shape, new Float32Array(shape.reduce((a, b) => a * b, 1))));
+    const names = fc.constantFrom('observation', 'state', 'state.tip', 'tip', 'grip.width', 'x');
+    const { value } = fc.letrec<{ value: MessageValue }>((tie) => ({
+      value: fc.oneof(
+        { depthSize: 'small' },
+        ...[fc.constant(null), fc.boolean(), fc.double(), fc.string(), fc.uint8Array(), array],
+        fc.array(tie('value'), { maxLength: 4 }),
+        fc.dictionary(names, tie('value'), { maxKeys: 5 }).map((map) => ({ ...map }) as MessageMap),
+      ),
+    }));
+    const request = fc.record(
+      {
+        endpoint: fc.oneof(fc.constantFrom('get_action', 'reset', 'ping', 'metadata'), value),
+        data: fc.oneof(
+          fc.dictionary(names, value, { maxKeys: 5 }).map((map) => ({ ...map })),
+          value,
+        ),
+        session: value,
+      },
+      { requiredKeys: [] },
+    );
+    await fc.assert(
+      fc.asyncProperty(request, fc.constantFrom('groot', 'openpi'), async (asked, encoding) => {
+        const answer = await socket.request(encodeMessage(asked as MessageMap, encoding as 'groot'), 2000);
+        expect(decodeMessage(answer!).value).toBeTypeOf('object');
+      }),
+      { numRuns: 500 },
+    );
+    expect(running.defects).toEqual([]);
+  });
+
   it('says busy when its queue is full, and answers what it took on', async () => {
     let release = (): void => {};
     const gate = new Promise<void>((resolve) => {
       release = resolve;
     });
     const slow: MakePolicy = async (B) => {
-      const policy = await makeChunkPolicy(B);
-      return Object.assign(Object.create(policy) as typeof policy, {
-        B,
-        kind: 'chunk',
-        state: (policy as unknown as { state: unknown }).state,
+      const policy = (await makeChunkPolicy(B)) as BasePolicy;
+      const { kind, chunk, phase, state, decided } = policy;
+      const gated: BasePolicy = {
+        ...{ kind, B, O, A, chunk, phase, state, decided: decided! },
         reset: () => policy.reset(),
-        act: (observation: Float32Array, out: Float32Array) => gate.then(() => policy.act(observation, out)),
+        act: (observation, out) => gate.then(() => policy.act(observation, out)),
         close: () => policy.close(),
-      });
+      };
+      return gated;
     };
     const running = await start(slow, { queue: 4 });
     const ask = (): Promise<string> =>
@@ -354,12 +394,15 @@ describe.skipIf(!hasZeromq)('a policy client', () => {
     expect((await failure(client.call('ping'))).code).toBe('SPEC');
   });
 
-  it('takes an answer that makes no sense for an error', async () => {
+  it.each<[string, Uint8Array, string]>([
+    ['no message', Uint8Array.of(0xc1), 'not a MessagePack message'],
+    ['an error that is no text', encodeMessage({ error: { a: 1 } }, 'groot'), 'it does not say why'],
+  ])('takes an answer of %s for an error', async (_, answer, message) => {
     const router = keep(await RouterSocket.bind('tcp://127.0.0.1:0'));
     void (async () => {
-      for await (const request of router.requests()) await router.send(request, Uint8Array.of(0xc1));
+      for await (const request of router.requests()) await router.send(request, answer);
     })();
     const client = keep(new PolicyClient({ endpoint: router.endpoint, timeoutMs: 2000 }));
-    expect((await failure(client.call('ping'))).message).toContain('not a MessagePack message');
+    expect((await failure(client.call('ping'))).message).toContain(message);
   });
 });

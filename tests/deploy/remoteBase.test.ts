@@ -216,9 +216,7 @@ describe.skipIf(!able)('a run with a remote base', { timeout: 120_000 }, () => {
       new Float32Array(A),
     );
     const H = base.chunk;
-    const wanted = Array.from({ length: H }, (_, k) => [
-      ...base.state['queue']!.subarray(k * A, (k + 1) * A),
-    ]);
+    const wanted = Array.from({ length: H }, (_, k) => [...base.decided!.subarray(k * A, (k + 1) * A)]);
     base.close();
     const client = join(folder, 'client');
     expect(vernier(['serve', '--new-keys', client]).status).toBe(0);

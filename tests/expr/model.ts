@@ -21,6 +21,7 @@ export const testNames: ModelNames = {
   nsensordata: 1 + 3 + 4,
   bodyParent: [0, 0, 1, 2, 0, 0],
   bodyMocap: [-1, -1, -1, -1, -1, -1],
+  weldBodies: [],
   siteBody: [3, 5],
   geomBody: [0, 1, 3, 4, 5, 5],
   jointBody: [1, 2, 3, 4, 5],

@@ -71,6 +71,7 @@ class Writer {
 
   Napi::Object object() const { return out_; }
   void set(const char* key, double value) { out_.Set(key, Napi::Number::New(env_, value)); }
+  void set(const char* key, const Napi::Value& value) { out_.Set(key, value); }
   // One entry per i in [0, count).
   template <class Entry>
   void list(const char* key, mjtSize count, const Entry& entry) {
@@ -106,6 +107,20 @@ class Writer {
 
 }  // namespace
 
+// Pairs of bodies that active welds hold together.
+Napi::Array weldBodies(Napi::Env env, const mjModel& m) {
+  auto out = Napi::Array::New(env);
+  for (mjtSize i = 0; i < m.neq; ++i) {
+    if (m.eq_type[i] != mjEQ_WELD || !m.eq_active0[i]) continue;
+    const bool sites = m.eq_objtype[i] == mjOBJ_SITE;
+    auto pair = Napi::Array::New(env, 2);
+    pair.Set(0u, sites ? m.site_bodyid[m.eq_obj1id[i]] : m.eq_obj1id[i]);
+    pair.Set(1u, sites ? m.site_bodyid[m.eq_obj2id[i]] : m.eq_obj2id[i]);
+    out.Set(out.Length(), pair);
+  }
+  return out;
+}
+
 Napi::Object describeModel(Napi::Env env, const mjModel& m) {
   Writer out(env);
   out.names("body", m, mjOBJ_BODY, m.nbody);
@@ -122,6 +137,7 @@ Napi::Object describeModel(Napi::Env env, const mjModel& m) {
   out.set("timestep", m.opt.timestep);
   out.numbers("bodyParent", m.body_parentid, m.nbody);
   out.numbers("bodyMocap", m.body_mocapid, m.nbody);
+  out.set("weldBodies", weldBodies(env, m));
   out.numbers("siteBody", m.site_bodyid, m.nsite);
   out.numbers("geomBody", m.geom_bodyid, m.ngeom);
   out.numbers("jointBody", m.jnt_bodyid, m.njnt);

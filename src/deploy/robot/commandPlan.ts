@@ -49,7 +49,7 @@ export class CommandPlan {
   /** [joints] the command when the intention began. */
   readonly #from: Float64Array;
   readonly #node: readonly [Float64Array, Float64Array, Float64Array];
-  /** Commands of the last ticks: a ring of [ticks, joints]. */
+  /** Positions and velocities of the last ticks: a ring of [ticks, 2, joints]. */
   readonly #past: Float64Array;
   #pastTicks = 0;
   #targets: readonly Float64Array[] = [];
@@ -68,7 +68,7 @@ export class CommandPlan {
     this.#velocity = new Float64Array(n);
     this.#from = new Float64Array(n);
     this.#node = [new Float64Array(n), new Float64Array(n), new Float64Array(n)];
-    this.#past = new Float64Array(Math.ceil(MEMORY / rules.limits.period) * n);
+    this.#past = new Float64Array(Math.ceil(MEMORY / rules.limits.period) * 2 * n);
   }
 
   /** Milliseconds, monotonic: of the command as it stands. */
@@ -138,21 +138,25 @@ export class CommandPlan {
     });
   }
 
-  /** How far the command at its time is ahead of what it was at `time`. @shape out [joints] */
-  ahead(time: number, out: Float64Array): void {
-    const n = out.length;
-    const capacity = this.#past.length / n;
+  /** How the command at its time differs from what it was at `time`.
+   * @shape outPosition, outVelocity [joints] */
+  ahead(time: number, outPosition: Float64Array, outVelocity: Float64Array): void {
+    const n = outPosition.length;
+    const capacity = this.#past.length / (2 * n);
     const back = Math.max(0, (this.#time - time) / (1000 * this.#rules.limits.period));
     const known = Math.min(this.#pastTicks, capacity) - 1;
     const newer = Math.min(Math.floor(back), known);
     const older = Math.min(newer + 1, known);
     const share = Math.min(1, back - newer);
-    const row = (age: number): number => ((this.#pastTicks - 1 - age) % capacity) * n;
-    for (let i = 0; i < n; i++) {
-      const now = this.#past[row(0) + i]!;
+    const row = (age: number): number => ((this.#pastTicks - 1 - age) % capacity) * 2 * n;
+    const difference = (i: number): number => {
       const a = this.#past[row(newer) + i]!;
       const b = this.#past[row(older) + i]!;
-      out[i] = now - (a + share * (b - a));
+      return this.#past[row(0) + i]! - (a + share * (b - a));
+    };
+    for (let i = 0; i < n; i++) {
+      outPosition[i] = difference(i);
+      outVelocity[i] = difference(n + i);
     }
   }
 
@@ -184,8 +188,10 @@ export class CommandPlan {
     const [position, velocity, acceleration] = this.#node;
     splineNode(this.#rules.limits, this.#state, position, velocity, acceleration);
     const n = position.length;
-    const capacity = this.#past.length / n;
-    this.#past.set(position, (this.#pastTicks % capacity) * n);
+    const capacity = this.#past.length / (2 * n);
+    const row = (this.#pastTicks % capacity) * 2 * n;
+    this.#past.set(position, row);
+    this.#past.set(velocity, row + n);
     this.#pastTicks++;
   }
 }

@@ -3,7 +3,7 @@ import { CommandPlan } from '#deploy/robot/commandPlan';
 import type { Deployment } from '#deploy/robot/deployment';
 import { type EpisodeEnd, taskVerdict } from '#deploy/robot/episode';
 import { boardLayout, invalidReasons } from '#deploy/robot/inputs';
-import type { RobotTwin } from '#deploy/robot/robotTwin';
+import { type Ahead, oldestJoint, type RobotTwin } from '#deploy/robot/robotTwin';
 import { motionLimits } from '#deploy/safety/limits';
 import type { SafetyRules, StartVerdict } from '#deploy/safety/safetyFilter';
 import type { TrajectoryPoints } from '#deploy/safety/shortTrajectory';
@@ -44,7 +44,9 @@ export interface ControlTick {
   readonly verdict: Verdict;
   /** Policy step of the episode, after the tick. */
   readonly step: number;
-  /** Where an episode ended in this tick. */
+  /** How the episode ends, from when that is known until the arm rests. */
+  readonly ending: EpisodeEnd | undefined;
+  /** The same, once: when the arm rests. */
   readonly ended: EpisodeEnd | undefined;
 }
 
@@ -81,6 +83,9 @@ export class ControlLoop {
   readonly #measured: Float64Array;
   readonly #target: Float64Array;
   readonly #ahead: Float64Array;
+  readonly #aheadVelocity: Float64Array;
+  readonly #sinceThen: Ahead = (time, outPosition, outVelocity) =>
+    this.#plan.ahead(time, outPosition, outVelocity);
   #phase: Phase = 'idle';
   #begins = false;
   #approachUntil = 0;
@@ -104,6 +109,7 @@ export class ControlLoop {
     this.#measured = new Float64Array(deployment.armJoints);
     this.#target = new Float64Array(deployment.armJoints);
     this.#ahead = new Float64Array(deployment.armJoints);
+    this.#aheadVelocity = new Float64Array(deployment.armJoints);
   }
 
   get phase(): Phase {
@@ -226,19 +232,13 @@ export class ControlLoop {
       gripper: undefined,
       verdict,
       step: this.#step,
+      ending: this.#ending,
       ended,
     };
   }
 
   #readArm(values: Float64Array): void {
     for (let i = 0; i < this.#measured.length; i++) this.#measured[i] = values[boardLayout.joint(i) + 1]!;
-  }
-
-  /** When the oldest of the arm's positions was taken. */
-  #taken(values: Float64Array): number {
-    let taken = Number.POSITIVE_INFINITY;
-    for (let i = 0; i < this.#measured.length; i++) taken = Math.min(taken, values[boardLayout.joint(i)]!);
-    return taken;
   }
 
   /** What is wrong with the inputs; poses matter to the policy alone. */
@@ -265,7 +265,7 @@ export class ControlLoop {
 
   /** Whether the arm is where it was told to be when its position was taken. */
   #isFollowing(values: Float64Array): boolean {
-    this.#plan.ahead(this.#taken(values), this.#ahead);
+    this.#plan.ahead(oldestJoint(values, this.#measured.length), this.#ahead, this.#aheadVelocity);
     const { following } = this.#deployment.spec.limits;
     return this.#measured.every(
       (q, i) => Math.abs(q - (this.#plan.position[i]! - this.#ahead[i]!)) <= following,
@@ -305,7 +305,7 @@ export class ControlLoop {
     const { batch } = this.#twin;
     if (await this.#isLate()) return nothing('policy_late');
     try {
-      this.#twin.sense(values, this.#begins);
+      this.#twin.sense(values, this.#begins, this.#sinceThen);
     } catch (error) {
       if (error instanceof VernierError && error.code === 'NUMERIC') return nothing('observation_not_finite');
       throw error;
@@ -322,22 +322,14 @@ export class ControlLoop {
     if (pending && !(await this.#inTime(pending))) return nothing('policy_late');
     if (!batch.action.every(Number.isFinite)) return nothing('policy_not_finite');
     const gripper = this.#twin.command(this.#target);
-    return { targets: this.#steps(values), gripper, invalid: undefined };
+    return { targets: this.#steps(), gripper, invalid: undefined };
   }
 
   /** The target and what follows where nothing newer comes: on, as far again. */
-  #steps(values: Float64Array): Float64Array[] {
-    const { mode, goal } = this.#task.control;
+  #steps(): Float64Array[] {
     const { position } = this.#plan;
-    const isDelta = mode === 'joint_velocity' || (mode !== 'joint_position' && goal === 'achieved');
-    const first = this.#target.slice();
-    if (isDelta) {
-      // A delta starts from where the arm is; what it was told since then and has not shown yet comes on top.
-      this.#plan.ahead(this.#taken(values), this.#ahead);
-      for (let i = 0; i < first.length; i++) first[i]! += this.#ahead[i]!;
-    }
     return Array.from({ length: this.#deployment.spec.output.steps }, (_, k) =>
-      first.map((q, i) => q + k * (q - position[i]!)),
+      this.#target.map((q, i) => q + k * (q - position[i]!)),
     );
   }
 

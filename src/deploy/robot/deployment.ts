@@ -30,6 +30,8 @@ export interface SensedBody {
     | { readonly kind: 'mocap'; readonly index: number }
     | { readonly kind: 'fixed' };
   readonly source: BodySource;
+  /** Body of the arm that a weld of the model holds it to: it moves with that one. */
+  readonly carriedBy: number | undefined;
 }
 
 export interface GripperDriver {
@@ -57,7 +59,7 @@ export interface Deployment {
   readonly gripper: GripperDriver | undefined;
   /** Seconds after which joint states are stale. */
   readonly jointAge: number;
-  /** Seconds of a policy step. */
+  /** Seconds of a policy step, at the pace of the deployment. */
   readonly period: number;
 }
 
@@ -73,7 +75,8 @@ export interface DeploymentFile {
 export function readDeployment(path: string | undefined): DeploymentFile {
   if (path === undefined) return { spec: deploySchema.parse({}), config: undefined };
   const config = new ConfigFile(path);
-  return { spec: parseFile(config, deploySchema), config };
+  // A file that only has comments says nothing.
+  return { spec: parseFile(config, deploySchema, (raw) => raw ?? {}), config };
 }
 
 /** @throws SPEC with file:line:column; what the robot cannot sense by name, with what to do */
@@ -124,7 +127,7 @@ class Resolver {
       output: this.#output(),
       gripper: this.#gripper(),
       jointAge: spec.ages.joints ?? Math.max(0.1, 2 * task.control.period),
-      period: task.control.period,
+      period: task.control.period / spec.pace,
     };
   }
 
@@ -219,13 +222,26 @@ class Resolver {
     }
     const free = names.jointBody.findIndex((body, joint) => body === id && names.jointType[joint] === 0);
     const mocap = names.bodyMocap[id]!;
-    if (free >= 0) return { id, name, source, place: { kind: 'free', qpos: names.jointQposAddress[free]! } };
-    if (mocap >= 0) return { id, name, source, place: { kind: 'mocap', index: mocap } };
+    const carriedBy = this.#carrier(id);
+    if (free >= 0) {
+      const place = { kind: 'free', qpos: names.jointQposAddress[free]! } as const;
+      return { id, name, source, place, carriedBy };
+    }
+    if (mocap >= 0) return { id, name, source, place: { kind: 'mocap', index: mocap }, carriedBy: undefined };
     for (let body = names.bodyParent[id]!; body > 0; body = names.bodyParent[body]!) {
       if (names.jointBody.includes(body) || names.bodyMocap[body]! >= 0)
         this.#fail(path, `the pose of ${name} cannot be set: it hangs on ${names.body[body]}, which moves`);
     }
-    return { id, name, source, place: { kind: 'fixed' } };
+    return { id, name, source, place: { kind: 'fixed' }, carriedBy: undefined };
+  }
+
+  #carrier(id: number): number | undefined {
+    const { names, robot } = this.#task;
+    const partners = names.weldBodies.flatMap(([a, b]) => (a === id ? [b] : b === id ? [a] : []));
+    const moves = (body: number): boolean =>
+      body > 0 &&
+      (robot.arm.joints.some((joint) => names.jointBody[joint] === body) || moves(names.bodyParent[body]!));
+    return partners.find(moves);
   }
 
   #output(): string {

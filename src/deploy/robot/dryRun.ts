@@ -29,7 +29,7 @@ export interface DryTick {
   readonly guards: Readonly<Record<string, boolean>>;
   /** Bounds of the robustness of the task's formula. */
   readonly robustness: readonly [number, number] | undefined;
-  /** Why the episode ended here. */
+  /** Why the episode ends, from when that is known until the arm would rest. */
   readonly ended: string | undefined;
 }
 
@@ -173,7 +173,7 @@ class Replay {
       verdict: verdictOf(tick),
       guards: Object.fromEntries(guards.map(({ name }, g) => [name, batch.violated[g] === 1])),
       robustness: robustness.length === 2 ? [robustness[0]!, robustness[1]!] : undefined,
-      ended: tick.ended?.reason,
+      ended: tick.ending?.reason,
     };
   }
 }

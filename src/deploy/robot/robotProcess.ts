@@ -42,6 +42,9 @@ const WATCH_MS = 100;
 const STOP_MS = 5000;
 /** An episode that was asked for has begun by then, ms. */
 const START_MS = 5000;
+/** What the worker says of inputs that came, but not lately; and how often it is asked then. */
+const STALE = 'inputs: stale';
+const BEGIN_TRIES = 10;
 const POLL_MS = 20;
 /** By how much clocks may differ where trajectories begin at absolute times, ms. */
 const CLOCK_MS = 20;
@@ -241,16 +244,23 @@ export class RobotProcess {
       () => `nobody listens on ${output}: is the controller running?`,
     );
     this.#checkClocks(inputs, spec);
+    let refusal = await this.#begin(thread);
+    // A machine that was busy for a moment has old inputs for a moment.
+    for (let tries = 1; refusal === STALE && tries < BEGIN_TRIES; tries++)
+      refusal = await this.#begin(thread);
+    if (refusal !== undefined) throw new VernierError('STATE', `the episode cannot begin: ${refusal}`);
+  }
+
+  /** Asks the worker for an episode. @returns why there is none */
+  async #begin(thread: ControlThread): Promise<string | undefined> {
     const started = new Promise<string | undefined>((resolve) => {
       this.#startWaiter = resolve;
     });
     thread.run();
-    const refusal = await Promise.race([
-      started,
-      sleep(START_MS).then(() => 'the control worker does not begin'),
-    ]);
+    const late = sleep(START_MS).then(() => 'the control worker does not begin');
+    const refusal = await Promise.race([started, late]);
     this.#startWaiter = undefined;
-    if (refusal !== undefined) throw new VernierError('STATE', `the episode cannot begin: ${refusal}`);
+    return refusal;
   }
 
   #checkClocks(inputs: Inputs, { output }: DeploySpec): void {

@@ -6,6 +6,17 @@ import { makeTwin } from '#env/twin';
 import { type PhysicsBatch, type SensedScene, twinFrame } from '#native/physicsBatch';
 import type { ResolvedTask } from '#spec/resolved';
 
+/** How the arm's command differs now from what it was at a time.
+ * @param time milliseconds, monotonic @shape outPosition, outVelocity [arm joints] */
+export type Ahead = (time: number, outPosition: Float64Array, outVelocity: Float64Array) => void;
+
+/** When the oldest of the arm's positions was taken. */
+export function oldestJoint(values: Float64Array, armJoints: number): number {
+  let taken = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < armJoints; i++) taken = Math.min(taken, values[boardLayout.joint(i)]!);
+  return taken;
+}
+
 /** The task's environment as a robot fills it in: from the board of inputs to observation and verdict, from actions to
  * joint targets. */
 export class RobotTwin {
@@ -22,6 +33,8 @@ export class RobotTwin {
   readonly #command: Float64Array;
   readonly #scratch = new Float64Array(7);
   readonly #probe: Float64Array;
+  readonly #moved: Float64Array;
+  readonly #sped: Float64Array;
 
   /** @throws as makeEnv */
   static async create(task: ResolvedTask, deployment: Deployment): Promise<RobotTwin> {
@@ -39,6 +52,8 @@ export class RobotTwin {
     this.#probe = this.#scene.qpos.slice();
     this.#base = this.#frame(twinFrame.body, task.robot.base);
     this.#command = new Float64Array(batch.commandLength);
+    this.#moved = new Float64Array(deployment.armJoints);
+    this.#sped = new Float64Array(deployment.armJoints);
     this.#attached = new Map(
       deployment.bodies.flatMap(({ id, source }) =>
         'attached_to' in source ? [[id, this.#attachment(id, source.attached_to)] as const] : [],
@@ -47,17 +62,33 @@ export class RobotTwin {
   }
 
   /** Takes in what sensors say. `begins`: an episode starts.
-   * @param values the board of inputs @throws NUMERIC; STATE when the episode is over */
-  sense(values: Float64Array, begins: boolean): void {
-    const { joints, bodies } = this.#deployment;
+   *
+   * With `ahead` the arm is taken where it will be when the next command takes effect: where it was measured, and what it
+   * was told to move since. So is a body that it carries. In training an action starts from what was observed, too.
+   * @param values the board of inputs
+   * @param ahead what the arm was told to move since a time on the board
+   * @throws NUMERIC; STATE when the episode is over */
+  sense(values: Float64Array, begins: boolean, ahead?: Ahead): void {
+    const { joints, bodies, armJoints } = this.#deployment;
     for (const [k, { qpos, dof }] of joints.entries()) {
       const at = boardLayout.joint(k);
       this.#scene.qpos[qpos] = values[at + 1]!;
       this.#scene.qvel[dof] = values[at + 2]!;
     }
+    if (ahead) {
+      ahead(oldestJoint(values, armJoints), this.#moved, this.#sped);
+      for (let i = 0; i < armJoints; i++) {
+        this.#scene.qpos[joints[i]!.qpos]! += this.#moved[i]!;
+        this.#scene.qvel[joints[i]!.dof]! += this.#sped[i]!;
+      }
+    }
+    // A policy that acts slowly sees everything move as fast as in training.
+    const { pace } = this.#deployment.spec;
+    for (const { dof } of joints) this.#scene.qvel[dof]! /= pace;
     for (const [k, body] of bodies.entries()) {
-      const at = boardLayout.body(joints.length, k) + 1;
-      this.#place(body, this.#worldPose(body, values.subarray(at, at + 7)));
+      const at = boardLayout.body(joints.length, k);
+      const world = this.#worldPose(body, values.subarray(at + 1, at + 8));
+      this.#place(body, ahead ? this.#carried(body, world, values[at]!, ahead) : world);
     }
     this.batch.sense(this.#scene, begins);
   }
@@ -122,6 +153,18 @@ export class RobotTwin {
     const attached = this.#attached.get(id);
     if (attached) return composed(this.#frame(attached.kind, attached.id), attached.offset);
     return composed(this.#base, sensed);
+  }
+
+  /** A body that moves with the arm, from when its pose was taken to now. */
+  #carried({ carriedBy, source }: SensedBody, then: Pose, taken: number, ahead: Ahead): Pose {
+    if (carriedBy === undefined || 'attached_to' in source) return then;
+    const now = this.#frame(twinFrame.body, carriedBy);
+    ahead(taken, this.#moved, this.#sped);
+    this.#probe.set(this.#scene.qpos);
+    for (let i = 0; i < this.#moved.length; i++)
+      this.#probe[this.#deployment.joints[i]!.qpos]! -= this.#moved[i]!;
+    this.batch.frameAt(this.#probe, twinFrame.body, carriedBy, this.#scratch);
+    return composed(now, composed(inverted(this.#scratch), then));
   }
 
   #place({ id, place }: SensedBody, world: Pose): void {

@@ -20,7 +20,7 @@ export interface EpisodeStart {
 export interface EpisodeOutcome extends EpisodeStart {
   readonly success: boolean;
   readonly reason: 'success' | 'failure' | 'horizon' | 'reset';
-  /** Control steps of the task. */
+  /** Steps of the policy. */
   readonly steps: number;
   readonly seconds: number;
 }
@@ -30,6 +30,8 @@ export type EpisodePhase = 'waiting' | 'running' | 'ended';
 export interface SimWorldOptions extends EpisodeStart {
   readonly task: ResolvedTask;
   readonly backend?: 'native' | 'wasm';
+  /** Share of the speed at which the policy acts: one of its steps takes period / pace. Default 1. */
+  readonly pace?: number;
   /** Names of the arm's joints on the wire; those of the model when left out. */
   readonly jointNames?: readonly string[];
   readonly rules?: Partial<Omit<TrajectoryRules, 'joints'>>;
@@ -53,6 +55,8 @@ export class SimWorld {
   readonly measured: ArmState;
   readonly controller: JointTrajectoryController;
   readonly #batch: PhysicsBatch;
+  /** Seconds of a policy step. */
+  readonly #stepPeriod: number;
   readonly #onOutcome: (outcome: EpisodeOutcome) => void;
   readonly #reference: Float64Array;
   readonly #velocity: Float64Array;
@@ -65,7 +69,7 @@ export class SimWorld {
 
   /** @throws USAGE for a task without MuJoCo or without position servos; else as makeEnv */
   static async open(options: SimWorldOptions): Promise<SimWorld> {
-    const { task, seed, environment, backend } = options;
+    const { task, seed, environment, backend, pace = 1 } = options;
     const { mode } = task.control;
     if (mode === 'dynamics' || mode === 'torque' || mode === 'joint_velocity') {
       throw new VernierError(
@@ -84,16 +88,18 @@ export class SimWorld {
       firstEnvironment: environment,
     });
     // A robot has no noise in its joints' sensors here, and its latency is that of the wire.
-    const batch = await createBatch({ ...spec, latency: [0, 0], observationNoise: 0 }, backend);
+    const substeps = Math.round(spec.substeps / pace);
+    const batch = await createBatch({ ...spec, substeps, latency: [0, 0], observationNoise: 0 }, backend);
     return new SimWorld(options, batch);
   }
 
   private constructor(options: SimWorldOptions, batch: PhysicsBatch) {
-    const { task, jointNames, rules = {}, onOutcome } = options;
+    const { task, jointNames, rules = {}, onOutcome, pace = 1 } = options;
     const { arm, gripper } = task.robot;
     const n = arm.joints.length;
     this.task = task;
     this.timestep = task.control.timestep;
+    this.#stepPeriod = Math.round(task.control.substeps / pace) * task.control.timestep;
     this.#batch = batch;
     this.#onOutcome = onOutcome;
     this.scene = createDrivenScene(task.names);
@@ -134,7 +140,7 @@ export class SimWorld {
     return this.#phase;
   }
 
-  /** Control steps of the running or ended episode. */
+  /** Steps of the policy in the running or ended episode. */
   get steps(): number {
     return this.#batch.steps[0]!;
   }
@@ -218,7 +224,7 @@ export class SimWorld {
 
   #tell(reason: EpisodeOutcome['reason'], success: boolean): void {
     const steps = this.#batch.steps[0]!;
-    const seconds = Number((steps * this.task.control.period).toFixed(6));
+    const seconds = Number((steps * this.#stepPeriod).toFixed(6));
     this.#onOutcome({ ...this.#start, success, reason, steps, seconds });
   }
 }

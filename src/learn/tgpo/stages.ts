@@ -1,8 +1,9 @@
 import type { CostToGo } from '#learn/tgpo/costToGo';
+import { PlanTimes, VARIABLE } from '#learn/tgpo/planTimes';
 import { type StageTable, stageTable, type Window } from '#learn/tgpo/stageTable';
 import type { Allocation } from '#stl/allocation';
 import { conditionRobustness } from '#stl/condition';
-import { type Decomposition, isActive, type TimeBound } from '#stl/decomposition';
+import { type Decomposition, isActive } from '#stl/decomposition';
 
 /** How B environments get on with their plans. An environment follows an allocation: at each sample the tracker looks at
  * the robustness of the predicates, marks time variables as reached, watches the windows, and rewards progress.
@@ -25,8 +26,6 @@ export interface StageRewards {
   readonly distance: number;
 }
 
-/** Of a variable in a row. */
-export const VARIABLE = { absent: 0, open: 1, reached: 2 } as const;
 /** What a row is after: a variable's index, a window's, or nothing. */
 const TARGET = { none: 0, variable: 1, hold: 2, window: 3 } as const;
 
@@ -58,9 +57,9 @@ export class StageTracker {
   readonly #C: number;
   readonly #W: number;
   readonly #P: number;
-  /** [B,W], [B,N] whether it is part of the plan */
+  readonly #plan: PlanTimes;
+  /** [B,W] whether it is part of the plan */
   readonly #windowActive: Uint8Array;
-  readonly #constraintActive: Uint8Array;
   /** [B,2] kind and index */
   readonly #target: Int32Array;
   /** [B] distance to it */
@@ -76,11 +75,10 @@ export class StageTracker {
   /** The way, where one was found: it is rewarded in place of nearness. */
   guide: CostToGo | undefined;
   readonly #order: Int32Array;
-  readonly #kept: Int32Array;
 
   /** @param predicates P, the robustness values of a sample */
   constructor(decomposition: Decomposition, B: number, predicates: number, rewards: StageRewards) {
-    const { variables, choices, constraints } = decomposition;
+    const { variables, choices } = decomposition;
     this.table = stageTable(decomposition);
     this.B = B;
     this.#rewards = rewards;
@@ -90,13 +88,13 @@ export class StageTracker {
     this.#P = predicates;
     const options = choices.reduce((sum, choice) => sum + choice.options, 0);
     this.width = COMMON + PER_VARIABLE * this.#K + options + predicates;
-    this.times = new Int32Array(B * this.#K);
-    this.state = new Uint8Array(B * this.#K);
+    this.#plan = new PlanTimes(this.table, B);
+    this.times = this.#plan.times;
+    this.state = this.#plan.state;
     this.choices = new Int32Array(B * this.#C);
     this.failed = new Uint8Array(B);
     this.sample = new Int32Array(B);
     this.#windowActive = new Uint8Array(B * this.#W);
-    this.#constraintActive = new Uint8Array(B * constraints.length);
     this.#target = new Int32Array(2 * B);
     this.#distance = new Float64Array(B);
     this.#nearest = new Float64Array(B * (this.#K + this.#W));
@@ -104,7 +102,6 @@ export class StageTracker {
     this.#stage = new Float64Array(B);
     this.#cost = new Float64Array(B).fill(Number.NaN);
     this.#order = new Int32Array(this.#K);
-    this.#kept = new Int32Array(this.#K);
   }
 
   /** Everything a checkpoint must keep, live. */
@@ -116,7 +113,7 @@ export class StageTracker {
       failed: this.failed,
       sample: this.sample,
       windowActive: this.#windowActive,
-      constraintActive: this.#constraintActive,
+      constraintActive: this.#plan.constraintActive,
       target: this.#target,
       distance: this.#distance,
       nearest: this.#nearest,
@@ -156,24 +153,17 @@ export class StageTracker {
 
   /** Gives a row a plan at the first sample of an episode. @param predicates robustness of predicate p at offset + p */
   begin(row: number, { times, choices }: Allocation, predicates: Float64Array, offset: number): void {
-    const { windows, decomposition } = this.table;
+    const { windows } = this.table;
     const k = row * this.#K;
-    this.times.set(times, k);
+    this.#plan.begin(row, times, choices);
     this.choices.set(choices, row * this.#C);
     let stages = 0;
     for (let v = 0; v < this.#K; v++) {
-      const isOpen = times[v]! >= 0;
-      this.state[k + v] = isOpen ? VARIABLE.open : VARIABLE.absent;
       this.#stayed[k + v] = 0;
-      if (isOpen) stages++;
+      if (times[v]! >= 0) stages++;
     }
     for (let w = 0; w < this.#W; w++)
       this.#windowActive[row * this.#W + w] = isActive(windows[w]!.active, choices) ? 1 : 0;
-    const { constraints } = decomposition;
-    for (let c = 0; c < constraints.length; c++)
-      this.#constraintActive[row * constraints.length + c] = isActive(constraints[c]!.active, choices)
-        ? 1
-        : 0;
     this.failed[row] = 0;
     this.sample[row] = 0;
     const each = this.#K + this.#W;
@@ -252,11 +242,11 @@ export class StageTracker {
     const k = row * this.#K;
     for (const v of this.#openInOrder(row)) {
       const isDue = this.times[k + v]! <= now;
-      if (this.#holdsNow(row, v, predicates, offset) && (isDue || this.#pull(row, v))) {
+      if (this.#holdsNow(row, v, predicates, offset) && (isDue || this.#plan.pull(row, v, now))) {
         this.times[k + v] = now;
         this.state[k + v] = VARIABLE.reached;
         earned += 1;
-      } else if (isDue && !this.#push(row, v, now + 1)) {
+      } else if (isDue && !this.#plan.push(row, v, now + 1)) {
         this.failed[row] = 1;
         return earned;
       }
@@ -273,7 +263,7 @@ export class StageTracker {
     for (let v = 0; v < this.#K; v++) {
       if (this.state[k + v] !== VARIABLE.reached || this.times[k + v]! >= now || !this.table.lingers[v])
         continue;
-      if (this.#holdsNow(row, v, predicates, offset) && this.#fits(row, v, now)) this.times[k + v] = now;
+      if (this.#holdsNow(row, v, predicates, offset) && this.#plan.fits(row, v, now)) this.times[k + v] = now;
     }
   }
 
@@ -291,51 +281,6 @@ export class StageTracker {
     return order.subarray(0, n);
   }
 
-  /** Whether the constraints hold with the variable at that sample and all others where they are planned. */
-  #fits(row: number, v: number, sample: number): boolean {
-    const { constraintsOf, decomposition } = this.table;
-    const { constraints } = decomposition;
-    for (const c of constraintsOf[v]!) {
-      if (this.#constraintActive[row * constraints.length + c] === 0) continue;
-      const { left, right, bound } = constraints[c]!;
-      const leftTime = left === v ? sample : this.#time(row, left);
-      const rightTime = right === v ? sample : this.#time(row, right);
-      if (leftTime - rightTime > bound) return false;
-    }
-    return true;
-  }
-
-  /** Moves a variable to the present sample from a later one, and with it those that may not come so long after it.
-   * @returns whether that can be; if not, nothing has moved */
-  #pull(row: number, v: number): boolean {
-    const now = this.sample[row]!;
-    if (this.#fits(row, v, now)) return true;
-    const { constraints } = this.table.decomposition;
-    const k = row * this.#K;
-    const kept = this.#kept;
-    for (let i = 0; i < this.#K; i++) kept[i] = this.times[k + i]!;
-    this.times[k + v] = now;
-    for (let round = 0; round <= this.#K; round++) {
-      let moved = false;
-      for (let c = 0; c < constraints.length; c++) {
-        if (this.#constraintActive[row * constraints.length + c] === 0) continue;
-        const { left, right, bound } = constraints[c]!;
-        const most = this.#time(row, right) + bound;
-        if (this.#time(row, left) <= most) continue;
-        const mayMove = left >= 0 && left !== v && this.state[k + left] === VARIABLE.open && most > now;
-        if (!mayMove) {
-          for (let i = 0; i < this.#K; i++) this.times[k + i] = kept[i]!;
-          return false;
-        }
-        this.times[k + left] = most;
-        moved = true;
-      }
-      if (!moved) return true;
-    }
-    for (let i = 0; i < this.#K; i++) this.times[k + i] = kept[i]!;
-    return false;
-  }
-
   #holdsNow(row: number, v: number, predicates: Float64Array, offset: number): boolean {
     const { reaches, starts, windows } = this.table;
     for (const { condition, active } of reaches[v]!)
@@ -344,35 +289,11 @@ export class StageTracker {
     for (const w of starts[v]!) {
       if (this.#windowActive[row * this.#W + w] === 0) continue;
       const { condition, to } = windows[w]!;
-      const end = to.variable === v ? this.sample[row]! + to.offset : this.#sampleOf(row, to);
+      const end = to.variable === v ? this.sample[row]! + to.offset : this.#plan.sampleOf(row, to);
       if (end >= this.sample[row]! && !(conditionRobustness(condition, predicates, offset) >= 0))
         return false;
     }
     return true;
-  }
-
-  /** Moves a variable to a later sample, and on what depends on it. @returns false where that cannot be */
-  #push(row: number, v: number, to: number): boolean {
-    const { decomposition, last } = this.table;
-    const { constraints } = decomposition;
-    const k = row * this.#K;
-    if (to > last) return false;
-    this.times[k + v] = to;
-    // Every round settles at least one variable, if there is a solution.
-    for (let round = 0; round <= this.#K; round++) {
-      let moved = false;
-      for (let c = 0; c < constraints.length; c++) {
-        if (this.#constraintActive[row * constraints.length + c] === 0) continue;
-        const { left, right, bound } = constraints[c]!;
-        const least = this.#time(row, left) - bound;
-        if (this.#time(row, right) >= least) continue;
-        if (right < 0 || this.state[k + right] !== VARIABLE.open || least > last) return false;
-        this.times[k + right] = least;
-        moved = true;
-      }
-      if (!moved) return true;
-    }
-    return false;
   }
 
   /** Rewards staying in a window that hangs on one variable; where a window is left, its variable opens again.
@@ -384,8 +305,8 @@ export class StageTracker {
     for (let w = 0; w < this.#W; w++) {
       if (this.#windowActive[row * this.#W + w] === 0) continue;
       const window = windows[w]!;
-      const from = this.#sampleOf(row, window.from);
-      const to = Math.min(last, this.#sampleOf(row, window.to));
+      const from = this.#plan.sampleOf(row, window.from);
+      const to = Math.min(last, this.#plan.sampleOf(row, window.to));
       if (now < from || now > to) continue;
       if (conditionRobustness(window.condition, predicates, offset) >= 0) {
         if (window.from.variable >= 0 && window.from.variable === window.to.variable)
@@ -416,7 +337,7 @@ export class StageTracker {
     const lost = this.#stayed[at]! + (this.state[at] === VARIABLE.reached ? 1 : 0);
     this.state[at] = VARIABLE.open;
     this.#stayed[at] = 0;
-    return this.#push(row, v, this.sample[row]! + 1) ? lost : undefined;
+    return this.#plan.push(row, v, this.sample[row]! + 1) ? lost : undefined;
   }
 
   /** Chooses what the row is after now. */
@@ -434,7 +355,7 @@ export class StageTracker {
     for (let w = 0; w < this.#W; w++) {
       if (this.#windowActive[row * this.#W + w] === 0) continue;
       const { condition, from, to } = windows[w]!;
-      const begins = this.#sampleOf(row, from);
+      const begins = this.#plan.sampleOf(row, from);
       if (from.variable < 0) {
         const isAhead = begins > now && begins < due;
         if (!isAhead || conditionRobustness(condition, predicates, offset) >= 0) continue;
@@ -443,7 +364,7 @@ export class StageTracker {
         from.variable === to.variable &&
         this.state[row * this.#K + from.variable] === VARIABLE.reached
       ) {
-        const ends = Math.min(last, this.#sampleOf(row, to));
+        const ends = Math.min(last, this.#plan.sampleOf(row, to));
         if (now >= ends) continue;
         // Being inside now comes before everything else.
         [kind, index, due] = [TARGET.hold, w, Math.min(begins, now)];
@@ -487,8 +408,8 @@ export class StageTracker {
     const index = this.#target[2 * row + 1]!;
     let due = last;
     if (kind === TARGET.variable) due = this.times[row * this.#K + index]!;
-    if (kind === TARGET.hold) due = Math.min(last, this.#sampleOf(row, windows[index]!.to));
-    if (kind === TARGET.window) due = this.#sampleOf(row, windows[index]!.from);
+    if (kind === TARGET.hold) due = Math.min(last, this.#plan.sampleOf(row, windows[index]!.to));
+    if (kind === TARGET.window) due = this.#plan.sampleOf(row, windows[index]!.from);
     let to = at;
     out[to++] = 1 - now / last;
     out[to++] = kind === TARGET.none ? 1 : 0;
@@ -519,13 +440,5 @@ export class StageTracker {
   #isActive(row: number, guard: Window['active']): boolean {
     for (const { choice, option } of guard) if (this.choices[row * this.#C + choice] !== option) return false;
     return true;
-  }
-
-  #time(row: number, variable: number): number {
-    return variable < 0 ? 0 : this.times[row * this.#K + variable]!;
-  }
-
-  #sampleOf(row: number, { variable, offset }: TimeBound): number {
-    return this.#time(row, variable) + offset;
   }
 }

@@ -1,5 +1,5 @@
 import type { ModelNames, ModelSource } from '#core/model';
-import { compileModel, loadMujoco } from '#native/wasm/module';
+import { compileModel, loadMujoco, type Mujoco, type WasmModel } from '#native/wasm/module';
 
 /** The WASM twin of nativeModelNames. Its bindings cannot read boolean arrays, so a range counts as a limit where it
  * is not empty. @throws PHYSICS when MuJoCo refuses the model */
@@ -33,6 +33,7 @@ export async function wasmModelNames(source: ModelSource): Promise<ModelNames> {
       timestep: model.opt.timestep,
       bodyParent: [...model.body_parentid],
       bodyMocap: [...model.body_mocapid],
+      weldBodies: weldBodies(mujoco, model),
       siteBody: [...model.site_bodyid],
       geomBody: [...model.geom_bodyid],
       jointBody: [...model.jnt_bodyid],
@@ -49,6 +50,33 @@ export async function wasmModelNames(source: ModelSource): Promise<ModelNames> {
     };
   } finally {
     model.delete();
+  }
+}
+
+/** Pairs of bodies that active welds hold together. */
+function weldBodies(mujoco: Mujoco, model: WasmModel): (readonly [number, number])[] {
+  if (model.neq === 0) return [];
+  const { mjEQ_WELD } = mujoco.mjtEq;
+  const { mjOBJ_SITE } = mujoco.mjtObj;
+  const active = activeEqualities(mujoco, model);
+  return active.flatMap((isActive, i) => {
+    if (model.eq_type[i] !== mjEQ_WELD.value || !isActive) return [];
+    const bodyOf = (id: number): number =>
+      model.eq_objtype[i] === mjOBJ_SITE.value ? model.site_bodyid[id] : id;
+    return [[bodyOf(model.eq_obj1id[i]), bodyOf(model.eq_obj2id[i])] as const];
+  });
+}
+
+/** By the state of new data: the bindings do not show arrays of bytes. */
+function activeEqualities(mujoco: Mujoco, model: WasmModel): boolean[] {
+  const data = new mujoco.MjData(model);
+  const flags = new mujoco.DoubleBuffer(model.neq);
+  try {
+    mujoco.mj_getState(model, data, flags, mujoco.mjtState.mjSTATE_EQ_ACTIVE.value);
+    return Array.from(flags.GetView() as Float64Array, (flag) => flag !== 0);
+  } finally {
+    flags.delete();
+    data.delete();
   }
 }
 

@@ -1,7 +1,7 @@
 import { VernierError } from '#core/errors';
 import type { MessageMap, MessageValue } from '#transport/zeromq/message';
 import { NdArray } from '#transport/zeromq/ndarray';
-import { encodeNpy } from '#transport/zeromq/npy';
+import { npyHeader } from '#transport/zeromq/npy';
 
 /** MessagePack with the arrays of robot learning's policy servers. Written here because openpi's arrays are maps with
  * binary keys, which the JavaScript packages of the format do not write. */
@@ -15,21 +15,33 @@ export type ArrayEncoding = 'openpi' | 'groot';
  * float64.
  * @throws DATA for a bigint of more than 64 bits */
 export function encodeMessage(value: MessageValue, arrays: ArrayEncoding): Uint8Array {
-  const writer = new Writer(arrays);
+  const writer = new Writer(arrays, mostBytes(value));
   writer.value(value);
   return writer.finish();
 }
 
-const FIRST_SIZE = 512;
+/** More bytes than the value takes, so that images are copied once. */
+function mostBytes(value: MessageValue): number {
+  if (typeof value === 'string') return 5 + 3 * value.length;
+  if (typeof value !== 'object' || value === null) return 9;
+  if (value instanceof NdArray) return 300 + 24 * value.shape.length + value.data.byteLength;
+  if (value instanceof Uint8Array) return 5 + value.length;
+  let most = 5;
+  if (Array.isArray(value)) for (const item of value) most += mostBytes(item);
+  else for (const [key, inner] of Object.entries(value)) most += mostBytes(key) + mostBytes(inner ?? null);
+  return most;
+}
 
 class Writer {
   readonly #arrays: ArrayEncoding;
-  #bytes = new Uint8Array(FIRST_SIZE);
-  #view = new DataView(this.#bytes.buffer);
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
   #at = 0;
 
-  constructor(arrays: ArrayEncoding) {
+  constructor(arrays: ArrayEncoding, mostBytes: number) {
     this.#arrays = arrays;
+    this.#bytes = new Uint8Array(mostBytes);
+    this.#view = new DataView(this.#bytes.buffer);
   }
 
   finish(): Uint8Array {
@@ -50,7 +62,11 @@ class Writer {
 
   #array(array: NdArray): void {
     if (this.#arrays === 'groot') {
-      this.#map({ __ndarray_class__: true, as_npy: encodeNpy(array) });
+      this.#byte(0x82);
+      this.#text('__ndarray_class__');
+      this.value(true);
+      this.#text('as_npy');
+      this.#binary(npyHeader(array), array.bytes);
       return;
     }
     this.#byte(0x84);
@@ -89,9 +105,11 @@ class Writer {
     this.#raw(bytes);
   }
 
-  #binary(bytes: Uint8Array): void {
-    this.#head(bytes.length, 0, 0, 0xc4, 0xc5);
-    this.#raw(bytes);
+  /** The parts, one behind the other. */
+  #binary(...parts: readonly Uint8Array[]): void {
+    const length = parts.reduce((sum, part) => sum + part.length, 0);
+    this.#head(length, 0, 0, 0xc4, 0xc5);
+    for (const part of parts) this.#raw(part);
   }
 
   /** A length: in the first byte below `small`, else in one, two or four bytes; `two + 1` is the tag of four. */
@@ -102,17 +120,17 @@ class Writer {
       this.#byte(length);
     } else if (length < 0x10000) {
       this.#byte(two);
-      this.#room(2).setUint16(this.#at - 2, length);
+      this.#view.setUint16(this.#step(2), length);
     } else {
       this.#byte(two + 1);
-      this.#room(4).setUint32(this.#at - 4, length);
+      this.#view.setUint32(this.#step(4), length);
     }
   }
 
   #number(value: number): void {
     if (!Number.isSafeInteger(value) || Object.is(value, -0)) {
       this.#byte(0xcb);
-      this.#room(8).setFloat64(this.#at - 8, value);
+      this.#view.setFloat64(this.#step(8), value);
     } else if (value >= 0) this.#unsigned(value);
     else this.#negative(value);
   }
@@ -124,10 +142,10 @@ class Writer {
       this.#byte(value);
     } else if (value < 0x10000) {
       this.#byte(0xcd);
-      this.#room(2).setUint16(this.#at - 2, value);
+      this.#view.setUint16(this.#step(2), value);
     } else if (value < 0x100000000) {
       this.#byte(0xce);
-      this.#room(4).setUint32(this.#at - 4, value);
+      this.#view.setUint32(this.#step(4), value);
     } else this.#bigint(BigInt(value));
   }
 
@@ -138,10 +156,10 @@ class Writer {
       this.#byte(value & 0xff);
     } else if (value >= -0x8000) {
       this.#byte(0xd1);
-      this.#room(2).setInt16(this.#at - 2, value);
+      this.#view.setInt16(this.#step(2), value);
     } else if (value >= -0x80000000) {
       this.#byte(0xd2);
-      this.#room(4).setInt32(this.#at - 4, value);
+      this.#view.setInt32(this.#step(4), value);
     } else this.#bigint(BigInt(value));
   }
 
@@ -150,33 +168,25 @@ class Writer {
       this.#number(Number(value));
     } else if (value >= 0n && value < 1n << 64n) {
       this.#byte(0xcf);
-      this.#room(8).setBigUint64(this.#at - 8, value);
+      this.#view.setBigUint64(this.#step(8), value);
     } else if (value >= -(1n << 63n) && value < 0n) {
       this.#byte(0xd3);
-      this.#room(8).setBigInt64(this.#at - 8, value);
+      this.#view.setBigInt64(this.#step(8), value);
     } else throw new VernierError('DATA', `${value} has more than 64 bits`);
   }
 
   #byte(value: number): void {
-    this.#room(1);
-    this.#bytes[this.#at - 1] = value;
+    this.#bytes[this.#step(1)] = value;
   }
 
   #raw(bytes: Uint8Array): void {
-    this.#room(bytes.length);
-    this.#bytes.set(bytes, this.#at - bytes.length);
+    this.#bytes.set(bytes, this.#step(bytes.length));
   }
 
-  /** Makes room for so many more bytes and steps behind them; the view is the one to write them with. */
-  #room(size: number): DataView {
+  /** Where the next `size` bytes go. */
+  #step(size: number): number {
     const at = this.#at;
     this.#at += size;
-    if (this.#at > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(this.#at, 2 * this.#bytes.length));
-      grown.set(this.#bytes.subarray(0, at));
-      this.#bytes = grown;
-      this.#view = new DataView(grown.buffer);
-    }
-    return this.#view;
+    return at;
   }
 }

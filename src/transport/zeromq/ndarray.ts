@@ -89,7 +89,15 @@ function kindOf(dtype: string): (typeof KINDS)[DType] {
 export function checkShape(shape: readonly unknown[]): asserts shape is readonly number[] {
   const fits = shape.every((n) => Number.isSafeInteger(n) && (n as number) >= 0);
   if (!fits || shape.length > MAX_DIMENSIONS || !Number.isSafeInteger(elementsOf(shape as number[]) * 8))
-    throw new VernierError('DATA', `[${shape.slice(0, 8).join(', ')}] is not the shape of an array`);
+    throw new VernierError(
+      'DATA',
+      `[${shape.slice(0, 8).map(shown).join(', ')}] is not the shape of an array`,
+    );
+}
+
+/** Maps out of messages cannot be made text. */
+function shown(dimension: unknown): string {
+  return typeof dimension === 'number' ? String(dimension) : typeof dimension;
 }
 
 function elementsOf(shape: readonly number[]): number {

@@ -11,19 +11,18 @@ const ALIGNMENT = 64;
 /** Room numpy leaves for the first dimension to grow in place. */
 const GROWTH_DIGITS = 21;
 
-/** The bytes `numpy.save` writes. */
-export function encodeNpy({ dtype, shape, bytes }: NdArray): Uint8Array {
+/** What `numpy.save` writes before the numbers. */
+export function npyHeader({ dtype, shape }: NdArray): Uint8Array {
   const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(', ')})`;
   let header = `{'descr': '${dtype}', 'fortran_order': False, 'shape': ${tuple}, }`;
   if (shape.length > 0) header += ' '.repeat(GROWTH_DIGITS - String(shape[0]).length);
   header += ' '.repeat(ALIGNMENT - ((PREFIX + header.length + 1) % ALIGNMENT));
   header += '\n';
-  const out = new Uint8Array(PREFIX + header.length + bytes.length);
+  const out = new Uint8Array(PREFIX + header.length);
   out.set(MAGIC);
   out[6] = 1;
   new DataView(out.buffer).setUint16(8, header.length, true);
   for (let i = 0; i < header.length; i++) out[PREFIX + i] = header.charCodeAt(i);
-  out.set(bytes, PREFIX + header.length);
   return out;
 }
 

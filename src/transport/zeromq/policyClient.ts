@@ -84,7 +84,8 @@ export class PolicyClient {
   /** The answer, if it is none of an error. */
   #open(name: string, answer: MessageValue): MessageValue {
     if (!isMap(answer) || answer['error'] === undefined) return answer;
-    const why = String(answer['error']).slice(0, 1000);
+    const { error } = answer;
+    const why = typeof error === 'string' ? error.slice(0, 1000) : 'it does not say why';
     const busy = answer['code'] === 'BUSY';
     throw new VernierError(busy ? 'TIMEOUT' : 'DATA', `${this.endpoint} refused ${name}: ${why}`, {
       context: { endpoint: this.endpoint, busy },

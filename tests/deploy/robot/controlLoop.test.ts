@@ -246,6 +246,24 @@ describe('the control loop', () => {
     expect(ticks.at(-1)!.ended).toMatchObject({ success: true });
   });
 
+  it('stops on the way to the start, too', async () => {
+    const robot = await reaching({ away: 0.3 });
+    robot.begin();
+    for (let k = 0; k < 8; k++) await robot.tick();
+    expect(robot.loop.phase).toBe('approach');
+    const ticks = await untilIdle(robot, 20, () => robot.tick({ emergencyStop: true }));
+    expect(ticks.at(-1)!.ended).toEqual({ success: false, reason: 'emergency stop', steps: 0 });
+    expect(Math.abs(robot.arm.position[0]!)).toBeGreaterThan(0.1);
+  });
+
+  it('slows down with the operator', async () => {
+    const robot = await reaching({});
+    robot.begin();
+    const ticks = await untilIdle(robot, 400, () => robot.tick({ speedScale: 0.1 }));
+    expect(ticks.at(-1)!.ended).toMatchObject({ success: true });
+    expect(exertion(robot).velocity).toBeLessThanOrEqual(0.1001);
+  });
+
   it('waits for an operator after an emergency stop', async () => {
     const robot = await reaching({});
     robot.begin();

@@ -8,8 +8,12 @@ import { loadTask } from '#spec/task';
 
 /** A bundle of the task `reach` whose base goes half of the way to the target in each step: one linear layer.
  * @param residual what its residual adds at scale 1, the same in every situation; none when left out */
-export async function reachBundle(path: string, residual?: readonly number[]): Promise<PolicyBundle> {
-  const task = await loadTask('reach');
+export async function reachBundle(
+  path: string,
+  residual?: readonly number[],
+  overrides: readonly string[] = [],
+): Promise<PolicyBundle> {
+  const task = await loadTask('reach', overrides);
   const problem = taskProblem(task);
   const { taskHash, robotHash, controlPeriod, observationFields, actionNames, O, A, control } = problem;
   const spec = { O, A, chunk: 1, execute: 1, hidden: [] };

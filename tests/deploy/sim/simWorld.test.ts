@@ -78,6 +78,32 @@ describe.each(available)('the world of a sim robot on %s', (backend) => {
   }, 60_000);
 });
 
+describe('an episode', () => {
+  it('lasts as many steps of the policy at any pace', async () => {
+    const task = await loadTask('reach_hold', ['horizon=4']);
+    for (const pace of [1, 0.5]) {
+      const outcomes: EpisodeOutcome[] = [];
+      const world = await SimWorld.open({
+        task,
+        seed: 1,
+        environment: 0,
+        episode: 0,
+        pace,
+        onOutcome: (one) => outcomes.push(one),
+      });
+      opened.push(world);
+      world.begin();
+      const steps = (4 * task.control.period) / pace / task.control.timestep;
+      for (let k = 1; k < steps; k++) world.step(k * task.control.timestep);
+      expect(outcomes).toEqual([]);
+      world.step(steps * task.control.timestep);
+      expect(outcomes).toMatchObject([
+        { reason: 'horizon', steps: 4, seconds: (4 * task.control.period) / pace },
+      ]);
+    }
+  });
+});
+
 describe('what a sim robot tells', () => {
   it('lists joints of arm, gripper and scene, and the bodies that can be anywhere', async () => {
     const task = await loadTask('drawer');
