@@ -1,6 +1,7 @@
 import type { Deployment } from '#deploy/robot/deployment';
 import type { EpisodeEnd } from '#deploy/robot/episode';
 import { inputLength } from '#deploy/robot/inputs';
+import type { RestTimes } from '#deploy/robot/restTimes';
 import { SharedBoard } from '#deploy/robot/sharedBoard';
 import type { TrajectoryPoints } from '#deploy/safety/shortTrajectory';
 
@@ -18,8 +19,11 @@ export const word = {
   heartbeat: 3,
   /** By the worker: 1 while the arm is commanded. */
   busy: 4,
+  /** The number of a command that waits to be sent, 0 when none does. The worker sets it; who takes it off, main to send
+   * the command or the worker to drop it, is who decides. */
+  pending: 5,
 } as const;
-const WORDS = 5;
+const WORDS = 6;
 
 export const request = { none: 0, run: 1, stop: 2, exit: 3 } as const;
 
@@ -66,7 +70,12 @@ export interface Percentiles {
 }
 
 export type WorkerEvent =
-  | { readonly kind: 'ready'; readonly hasResidual: boolean; readonly scale: number }
+  | {
+      readonly kind: 'ready';
+      readonly hasResidual: boolean;
+      readonly scale: number;
+      readonly rest: RestTimes;
+    }
   | { readonly kind: 'failed'; readonly code: string; readonly message: string; readonly hint?: string }
   /** An activation was refused. */
   | { readonly kind: 'refused'; readonly reason: string }
@@ -102,29 +111,35 @@ export function openMemory({ memory, deployment }: ControlSetup): ControlMemory 
   };
 }
 
-/** [time, gripper, points, points x (time, positions, velocities, accelerations)]. */
+/** [number, time, departs, gripper, points, points x (time, positions, velocities, accelerations)]. */
+const HEAD = 5;
+
 function commandLength(joints: number): number {
-  return 3 + POINTS * (1 + 3 * joints);
+  return HEAD + POINTS * (1 + 3 * joints);
 }
 
 /** A command as it crosses. */
 export interface Command {
-  /** Milliseconds, monotonic: when the trajectory begins. */
+  /** Counts up from 1. */
+  readonly number: number;
+  /** Milliseconds, monotonic: when the trajectory begins, and until when it is what was sent before. */
   readonly time: number;
+  readonly departs: number;
   /** Control of the model; undefined: leave the gripper alone. */
   readonly gripper: number | undefined;
   readonly points: Pick<TrajectoryPoints, 'times' | 'positions' | 'velocities' | 'accelerations'>;
 }
 
 /** @shape outBoard as a board of commands; RangeError where the trajectory has too many points */
-export function packCommand({ time, gripper, points }: Command, outBoard: Float64Array): void {
+export function packCommand(
+  { number, time, departs, gripper, points }: Command,
+  outBoard: Float64Array,
+): void {
   const { times, positions, velocities, accelerations } = points;
   if (times.length > POINTS)
     throw new RangeError(`a trajectory of ${times.length} points, at most ${POINTS} fit`);
-  outBoard[0] = time;
-  outBoard[1] = gripper ?? Number.NaN;
-  outBoard[2] = times.length;
-  let at = 3;
+  outBoard.set([number, time, departs, gripper ?? Number.NaN, times.length]);
+  let at = HEAD;
   for (const [k, t] of times.entries()) {
     outBoard[at++] = t;
     for (const rows of [positions, velocities, accelerations]) {
@@ -136,14 +151,21 @@ export function packCommand({ time, gripper, points }: Command, outBoard: Float6
 
 export function unpackCommand(board: Float64Array, joints: number): Command {
   const width = 1 + 3 * joints;
-  const rows = Array.from({ length: board[2]! }, (_, k) =>
-    board.subarray(3 + k * width, 3 + (k + 1) * width),
-  );
+  const [number, time, departs, gripper, length] = board as unknown as [
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  const rows = Array.from({ length }, (_, k) => board.subarray(HEAD + k * width, HEAD + (k + 1) * width));
   const column = (part: number): Float64Array[] =>
     rows.map((row) => row.slice(1 + part * joints, 1 + (part + 1) * joints));
   return {
-    time: board[0]!,
-    gripper: Number.isNaN(board[1]!) ? undefined : board[1]!,
+    number,
+    time,
+    departs,
+    gripper: Number.isNaN(gripper) ? undefined : gripper,
     points: {
       times: rows.map((row) => row[0]!),
       positions: column(0),

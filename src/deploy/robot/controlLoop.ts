@@ -1,5 +1,5 @@
 import { VernierError } from '#core/errors';
-import { CommandPlan } from '#deploy/robot/commandPlan';
+import { CommandPlan, type PlannedPath } from '#deploy/robot/commandPlan';
 import type { Deployment } from '#deploy/robot/deployment';
 import { type EpisodeEnd, taskVerdict } from '#deploy/robot/episode';
 import { boardLayout, invalidReasons } from '#deploy/robot/inputs';
@@ -32,8 +32,9 @@ export interface ControlTick {
   readonly phase: Phase;
   /** What to send; undefined when idle. */
   readonly trajectory: TrajectoryPoints | undefined;
-  /** Milliseconds, monotonic: when the trajectory begins. */
+  /** Milliseconds, monotonic: when the trajectory begins, and until when it is what was sent before. */
   readonly time: number;
+  readonly departs: number;
   /** [joints] where the arm is asked to be at the end of the step; undefined where it is asked to stop. */
   readonly target: Float64Array | undefined;
   /** What is wrong with the inputs or the policy. */
@@ -53,6 +54,9 @@ export interface ControlTick {
 /** Metres that the end effector moves at most per radian of a joint: the filter looks again at the workspace as often as
  * that makes needed. */
 const REACH = 1.5;
+/** How long an arm is given to come from its controller's last set-point to where it was measured, at rest both times, s: a
+ * servo's lag and sag lie between. */
+const JOIN = 0.2;
 /** Ticks that are run for warming up. */
 const WARM_UP = 20;
 /** By which a command at the start pose may miss it, rad. */
@@ -89,6 +93,7 @@ export class ControlLoop {
   #phase: Phase = 'idle';
   #begins = false;
   #approachUntil = 0;
+  #joinsUntil = 0;
   #ending: EpisodeEnd | undefined;
   #step = 0;
   #late: Promise<void> | undefined;
@@ -151,7 +156,8 @@ export class ControlLoop {
     const problem = this.#problem(values, now);
     if (problem) return `inputs: ${problem}`;
     this.#readArm(values);
-    const verdict = this.#plan.start(this.#measured, now + this.#latency);
+    this.#joinsUntil = now + Math.max(this.#latency, 1000 * JOIN);
+    const verdict = this.#plan.start(this.#measured, this.#joinsUntil);
     if (verdict.kind === 'refused') return this.#refusal(verdict);
     const { start } = this.#deployment.spec;
     const away = this.#awayFromStart();
@@ -172,6 +178,11 @@ export class ControlLoop {
     this.#phase = 'stop';
   }
 
+  /** The last tick's trajectory was not sent: the arm goes on along the one before. */
+  drop(): void {
+    this.#plan.revert();
+  }
+
   /** @returns false while the arm moves */
   resetEmergencyStop(): boolean {
     return this.#plan.resetEmergencyStop();
@@ -187,18 +198,22 @@ export class ControlLoop {
     this.#readArm(values);
     const problem = this.#problem(values, now);
     let act: Act = { targets: [], gripper: undefined, invalid: problem === 'stale' ? undefined : problem };
-    if (!problem && this.#phase === 'approach') act = this.#approach(now, settings.speedScale);
+    const joins = now + this.#latency < this.#joinsUntil;
+    if (!problem && !joins && this.#phase === 'approach') act = this.#approach(now, settings.speedScale);
     // Not `else`: an approach that arrived goes over to the episode in the same tick.
-    if (!problem && this.#phase === 'run') act = await this.#act(values, settings);
-    const trajectory = this.#plan.intend({
-      targets: act.targets,
-      invalid: act.invalid,
-      emergencyStop: settings.emergencyStop,
-      age: problem === 'stale' ? Number.POSITIVE_INFINITY : 0,
-      speed: act.speed ?? settings.speedScale,
-    });
+    if (!problem && !joins && this.#phase === 'run') act = await this.#act(values, settings);
+    const path = this.#plan.intend(
+      {
+        targets: act.targets,
+        invalid: act.invalid,
+        emergencyStop: settings.emergencyStop,
+        age: problem === 'stale' ? Number.POSITIVE_INFINITY : 0,
+        speed: act.speed ?? settings.speedScale,
+      },
+      now,
+    );
     return {
-      ...this.#report(this.#plan.time, trajectory, verdict),
+      ...this.#report(now, path, verdict),
       target: act.targets[0],
       gripper: act.gripper,
       problem: problem ?? act.invalid,
@@ -219,14 +234,15 @@ export class ControlLoop {
   }
 
   /** The end of a tick; an arm that stopped and rests is idle from then on. */
-  #report(time: number, trajectory: TrajectoryPoints | undefined, verdict = this.#plan.verdict): ControlTick {
+  #report(now: number, path: PlannedPath | undefined, verdict = this.#plan.verdict): ControlTick {
     const rests = this.#phase === 'stop' && this.#plan.atRest;
     const ended = rests ? this.#ending : undefined;
     if (rests) this.#phase = 'idle';
     return {
       phase: this.#phase,
-      trajectory,
-      time,
+      trajectory: path?.points,
+      time: path?.time ?? now,
+      departs: path?.departs ?? now,
       target: undefined,
       problem: undefined,
       gripper: undefined,

@@ -13,6 +13,8 @@ import {
   word,
 } from '#deploy/robot/controlLink';
 import type { Deployment } from '#deploy/robot/deployment';
+import type { RestTimes } from '#deploy/robot/restTimes';
+import { monotonicMs } from '#deploy/robot/sharedBoard';
 
 export interface ThreadHandlers {
   /** A tick left a new command. */
@@ -22,6 +24,8 @@ export interface ThreadHandlers {
   onDeath(error: Error): void;
 }
 
+/** A command is with the controller so long after it was sent, ms. */
+const DELIVERY_MS = 2;
 /** Periods without a heartbeat after which the worker counts as silent, and the least time, ms. */
 const SILENT_PERIODS = 5;
 const SILENT_MS = 500;
@@ -32,6 +36,7 @@ export class ControlThread {
   readonly hasResidual: boolean;
   /** The residual's scale that the bundle ships. */
   readonly scale: number;
+  readonly rest: RestTimes;
   readonly #worker: Worker;
   readonly #settings: Float64Array;
   readonly #board: Float64Array;
@@ -51,6 +56,7 @@ export class ControlThread {
     this.memory = memory;
     this.hasResidual = ready.hasResidual;
     this.scale = ready.scale;
+    this.rest = ready.rest;
     this.#settings = Float64Array.of(0, 1);
     this.#board = new Float64Array(memory.commands.length);
     this.#joints = armJoints;
@@ -91,6 +97,13 @@ export class ControlThread {
     if (event.kind !== 'tick') handlers.onEvent(event);
     else if (this.memory.commands.read(this.#board) > 0)
       handlers.onTick(event, unpackCommand(this.#board, this.#joints));
+  }
+
+  /** Whether a command may be sent now: not after it departs from what was sent before, since a controller would jump onto
+   * it then. One that may not be the worker drops. */
+  claim({ number, departs }: Command): boolean {
+    if (monotonicMs() > departs - DELIVERY_MS) return false;
+    return Atomics.compareExchange(this.memory.words, word.pending, number, 0) === number;
   }
 
   /** Whether the arm is commanded. */

@@ -12,6 +12,7 @@ import {
   word,
 } from '#deploy/robot/controlLink';
 import { ControlLoop, type ControlTick } from '#deploy/robot/controlLoop';
+import { restTimes } from '#deploy/robot/restTimes';
 import { RobotTwin } from '#deploy/robot/robotTwin';
 import { monotonicMs } from '#deploy/robot/sharedBoard';
 import { verdictText } from '#deploy/safety/verdict';
@@ -35,6 +36,7 @@ class ControlWorker {
   readonly #tell: (event: WorkerEvent) => void;
   readonly #lateness = createHistogram();
   readonly #computation = createHistogram();
+  #commands = 0;
   #ticks = 0;
   #missed = 0;
   #statsAt = 0;
@@ -108,6 +110,8 @@ class ControlWorker {
     const asked = this.#read(word.request);
     if (asked === request.stop) this.#done(request.stop);
     if (asked !== request.run) return false;
+    if (this.#read(word.emergencyStop) === 1) return this.#refuse('the emergency stop is latched');
+    this.#takeBack();
     this.#memory.inputs.read(this.#values);
     await this.#loop.warmUp(this.#values);
     this.#memory.inputs.read(this.#values);
@@ -116,8 +120,12 @@ class ControlWorker {
       Atomics.store(this.#memory.words, word.busy, 1);
       return true;
     }
+    return this.#refuse(refusal);
+  }
+
+  #refuse(reason: string): false {
     this.#done(request.run);
-    this.#tell({ kind: 'refused', reason: refusal });
+    this.#tell({ kind: 'refused', reason });
     return false;
   }
 
@@ -127,6 +135,7 @@ class ControlWorker {
   }
 
   async #tick(now: number): Promise<void> {
+    if (this.#takeBack()) this.#loop.drop();
     this.#memory.inputs.read(this.#values);
     this.#memory.settings.read(this.#settings);
     if (this.#read(word.request) === request.stop) this.#loop.stop('deactivated');
@@ -143,10 +152,19 @@ class ControlWorker {
     if (tick.ended) this.#tell({ kind: 'ended', end: tick.ended });
   }
 
-  #send({ trajectory, time, gripper, phase, step, verdict }: ControlTick): void {
+  /** Whether the last command still waits to be sent; it will not be. */
+  #takeBack(): boolean {
+    if (this.#commands === 0) return false;
+    const { words } = this.#memory;
+    return Atomics.compareExchange(words, word.pending, this.#commands, 0) === this.#commands;
+  }
+
+  #send({ trajectory, time, departs, gripper, phase, step, verdict }: ControlTick): void {
     if (!trajectory) return;
-    packCommand({ time, gripper, points: trajectory }, this.#board);
+    const number = ++this.#commands;
+    packCommand({ number, time, departs, gripper, points: trajectory }, this.#board);
     this.#memory.commands.write(this.#board);
+    Atomics.store(this.#memory.words, word.pending, number);
     this.#tell({ kind: 'tick', phase, step, verdict: verdictText(verdict) });
   }
 
@@ -182,7 +200,8 @@ async function main(setup: ControlSetup, tell: (event: WorkerEvent) => void): Pr
   const policy = await makePolicy({ ...bundle, scale: 1 }, 1);
   const twin = await RobotTwin.create(task, setup.deployment);
   const loop = new ControlLoop(task, setup.deployment, twin, policy);
-  tell({ kind: 'ready', hasResidual: bundle.trained !== undefined, scale: bundle.scale });
+  const rest = restTimes(loop.rules.limits, setup.deployment);
+  tell({ kind: 'ready', hasResidual: bundle.trained !== undefined, scale: bundle.scale, rest });
   await new ControlWorker(loop, openMemory(setup), setup.deployment.period, tell).run();
   policy.close();
   twin.close();

@@ -3,6 +3,7 @@ import type { Command } from '#deploy/robot/controlLink';
 import type { Deployment } from '#deploy/robot/deployment';
 import { monotonicMs } from '#deploy/robot/sharedBoard';
 import { timeOf } from '#deploy/robot/stamp';
+import { systemClock } from '#deploy/sim/systemClock';
 import { standardCodec } from '#transport/messages';
 import type { Message } from '#transport/messageValue';
 import {
@@ -46,6 +47,12 @@ export class Outputs {
   readonly #followCodec = standardCodec(`${FOLLOW}_Goal`);
   readonly #positionsCodec = standardCodec(POSITIONS);
   readonly #gripperCodec = standardCodec(`${GRIPPER}_Goal`);
+  /** Of stamps, to the microsecond, so that each trajectory lies on the path of the one before. */
+  readonly #clock = systemClock(
+    monotonicMs,
+    Date.now,
+    performance.timeOrigin + performance.now() - monotonicMs(),
+  );
   #playing: NodeJS.Timeout | undefined;
   #played: Command | undefined;
   #gripper = Number.NaN;
@@ -74,11 +81,10 @@ export class Outputs {
     return this.#action ? this.#action.available() : (this.#publisher?.matched() ?? 0) > 0;
   }
 
-  /** Sends a command unless its time has passed by a policy step: the arm has begun to stop by then, and what comes next
-   * takes that into account. */
-  send(command: Command): void {
+  /** Sends a command unless it comes too late. @param claim whether it does not */
+  send(command: Command, claim: () => boolean): void {
     if (command.gripper !== undefined) this.#moveGripper(command.gripper);
-    if (monotonicMs() - command.time > 1000 * this.#deployment.period) {
+    if (!claim()) {
       this.counts.late++;
       return;
     }
@@ -101,18 +107,23 @@ export class Outputs {
     this.#gripperAction?.close();
   }
 
-  #trajectory({ time, points }: Command): Message {
-    const { stamp } = this.#deployment.spec.output;
-    const begin = stamp === 'zero' ? 0 : Date.now() + (time - monotonicMs());
+  #trajectory({ time, departs, points }: Command): Message {
+    const isOnArrival = this.#deployment.spec.output.stamp === 'zero';
+    // What was sent before is over when it arrives.
+    const from = isOnArrival ? (departs - time) / 1000 : 0;
+    const first = points.times.findIndex((t) => t > from + 1e-9);
     return {
-      header: { stamp: timeOf(begin), frame_id: '' },
+      header: {
+        stamp: { ...(isOnArrival ? { sec: 0, nanosec: 0 } : this.#clock.toStamp(time / 1000)) },
+        frame_id: '',
+      },
       joint_names: this.#names,
-      points: points.times.map((t, k) => ({
-        positions: points.positions[k]!,
-        velocities: points.velocities[k]!,
-        accelerations: points.accelerations[k]!,
+      points: points.times.slice(first).map((t, k) => ({
+        positions: points.positions[first + k]!,
+        velocities: points.velocities[first + k]!,
+        accelerations: points.accelerations[first + k]!,
         effort: [],
-        time_from_start: timeOf(1000 * t),
+        time_from_start: timeOf(1000 * (t - from)),
       })),
     };
   }

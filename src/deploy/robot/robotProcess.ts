@@ -10,6 +10,7 @@ import { Inputs } from '#deploy/robot/inputs';
 import { LifecycleNode, type Transition } from '#deploy/robot/lifecycle';
 import { Outputs } from '#deploy/robot/outputs';
 import { type Parameter, ParameterServer } from '#deploy/robot/parameters';
+import { describeRest } from '#deploy/robot/restTimes';
 import { monotonicMs } from '#deploy/robot/sharedBoard';
 import { listen } from '#deploy/robot/sources';
 import type { DeploySpec } from '#spec/deploySchema';
@@ -187,7 +188,8 @@ export class RobotProcess {
         onTick: (event, command) => {
           this.#last = event;
           this.#startWaiter?.(undefined);
-          if (this.#configured?.thread === thread) this.#configured.outputs.send(command);
+          if (this.#configured?.thread === thread)
+            this.#configured.outputs.send(command, () => thread.claim(command));
         },
         onEvent: (event) => {
           if (event.kind === 'stats') this.#stats = event.stats;
@@ -212,6 +214,7 @@ export class RobotProcess {
         this.#record(topic, type, bytes, sentAt),
       );
       this.#configured = { prepared, thread, inputs, outputs, endpoints };
+      this.#options.log(describeRest(thread.rest));
     } catch (error) {
       await thread.close();
       throw error;

@@ -46,8 +46,11 @@ async function deployment(
 /** A trajectory of 60 ms that moves every joint by 0.06 and rests at its end. */
 function command(gripper?: number): Command {
   const row = (value: number): Float64Array => new Float64Array(7).fill(value);
+  const time = monotonicMs() + 5;
   return {
-    time: monotonicMs() + 5,
+    number: 1,
+    time,
+    departs: time,
     gripper,
     points: {
       times: [0.02, 0.04, 0.06],
@@ -58,11 +61,12 @@ function command(gripper?: number): Command {
   };
 }
 
+const onTime = (): boolean => true;
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe('a command', () => {
   it('crosses between threads whole', () => {
-    const board = new Float64Array(3 + 320 * 22);
+    const board = new Float64Array(5 + 320 * 22);
     packCommand(command(0.02), board);
     const { gripper, points } = unpackCommand(board, 7);
     expect(gripper).toBe(0.02);
@@ -75,7 +79,7 @@ describe('a command', () => {
     for (const stamp of ['absolute', 'zero'] as const) {
       const { transport, messages } = listener();
       const outputs = new Outputs(await deployment('reach', { stamp }), transport, () => {});
-      outputs.send(command());
+      outputs.send(command(), onTime);
       const { sec, nanosec } = (messages[0]!.message['header'] as Message)['stamp'] as {
         sec: number;
         nanosec: number;
@@ -87,10 +91,22 @@ describe('a command', () => {
     }
   });
 
+  it('that begins when it arrives leaves out what was sent before', async () => {
+    const { transport, messages } = listener();
+    const outputs = new Outputs(await deployment('reach', { stamp: 'zero' }), transport, () => {});
+    const plain = command();
+    outputs.send({ ...plain, departs: plain.time + 20 }, onTime);
+    const points = messages[0]!.message['points'] as Message[];
+    const times = points.map((point) => (point['time_from_start'] as Message)['nanosec']);
+    expect(times).toEqual([20_000_000, 40_000_000]);
+    expect((points[0]!['positions'] as Float64Array)[0]).toBe(0.04);
+    outputs.close();
+  });
+
   it('that is late is left out', async () => {
     const { transport, messages } = listener();
     const outputs = new Outputs(await deployment('reach'), transport, () => {});
-    outputs.send({ ...command(), time: monotonicMs() - 60 });
+    outputs.send(command(), () => false);
     expect(messages).toEqual([]);
     expect(outputs.counts).toEqual({ sent: 0, late: 1, refused: 0 });
     outputs.close();
@@ -99,7 +115,7 @@ describe('a command', () => {
   it('as positions goes on to its end at rest, whatever comes after it', async () => {
     const { transport, messages } = listener();
     const outputs = new Outputs(await deployment('reach', { kind: 'forward_position' }), transport, () => {});
-    outputs.send(command());
+    outputs.send(command(), onTime);
     await wait(150);
     const sent = messages.map(({ message }) => (message['data'] as Float64Array)[0]!);
     expect(sent.length).toBeGreaterThan(3);
@@ -118,11 +134,11 @@ describe('a command', () => {
     const outputs = new Outputs({ ...plain, gripper }, transport, () => {});
     const position = (k: number): number =>
       (goals[k]!.message['command'] as Message)['position'] as unknown as number;
-    outputs.send(command(0.04));
+    outputs.send(command(0.04), onTime);
     expect(position(0)).toBeCloseTo(0.8, 12);
-    outputs.send(command(0.0399));
-    outputs.send(command(0.02));
-    outputs.send(command(0));
+    outputs.send(command(0.0399), onTime);
+    outputs.send(command(0.02), onTime);
+    outputs.send(command(0), onTime);
     expect(goals).toHaveLength(1);
     goals[0]!.answer(true);
     await wait(5);

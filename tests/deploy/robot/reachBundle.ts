@@ -7,7 +7,8 @@ import { identityNormaliser } from '#policy/normaliser';
 import { loadTask } from '#spec/task';
 
 /** A bundle of the task `reach` whose base goes half of the way to the target in each step: one linear layer.
- * @param residual what its residual adds at scale 1, the same in every situation; none when left out */
+ * @param residual what its residual adds at scale 1, the same in every situation; none when left out
+ * @param overrides of the task */
 export async function reachBundle(
   path: string,
   residual?: readonly number[],
