@@ -145,7 +145,8 @@ describe.skipIf(cycloneMissing)('vernier ros2', { timeout: NEVER * 1000 }, () =>
     expect(gaps[0]).toBeGreaterThan(0.1);
     expect(Math.min(...gaps)).toBeLessThan(0.02);
     expect(ticks[0]).toMatchObject({ episode: 1, step: 0, guards: {} });
-    expect(ticks[3].target).toHaveLength(7);
+    // The first ones leave the arm to its controller.
+    expect(ticks[7].target).toHaveLength(7);
     expect(arm.taken).toBe(taken);
   });
 
