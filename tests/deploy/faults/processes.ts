@@ -5,6 +5,9 @@ import { stringify } from 'yaml';
 import { readDeployment, resolveDeployment } from '#deploy/robot/deployment';
 import { type RestTimes, restTimes } from '#deploy/robot/restTimes';
 import { motionLimits } from '#deploy/safety/limits';
+import { loadBundle, saveBundle } from '#policy/bundle';
+import { inspectRemote } from '#policy/remoteInspection';
+import type { RemoteModel } from '#policy/remoteModel';
 import { loadTask } from '#spec/task';
 import { ensureBuild } from '../../cli/cli.js';
 import type { Isolation } from '../../transport/loopback.js';
@@ -60,8 +63,42 @@ export class FaultyRobot {
     return child;
   }
 
+  /** Serves the policy for others. @param port 0: any that is free @returns with its endpoint */
+  async server(port: number): Promise<readonly [RobotChild, string]> {
+    const overrides = lasting.flatMap((override) => ['--set', override]);
+    const bundle = join(this.#folder, 'reach.vrn');
+    const child = this.#start(['serve', bundle, '--policy', 'base', '--port', String(port), ...overrides]);
+    const said = /serving reach, base, at (\S+):/;
+    await child.said(said, 60_000);
+    return [child, said.exec(child.output())![1]!];
+  }
+
+  /** The same policy, asked for each action at an endpoint. @returns the bundle's path */
+  async remote(endpoint: string): Promise<string> {
+    const bundle = loadBundle(join(this.#folder, 'reach.vrn'));
+    const { controlPeriod, observationFields, actionNames } = bundle;
+    const model: RemoteModel = {
+      kind: 'remote',
+      endpoint,
+      protocol: 'vernier',
+      encoding: 'groot',
+      timeoutMs: 2000,
+      reconnectMs: 60_000,
+      text: {},
+      actions: ['actions'],
+      task: { controlPeriod, observationFields, actionNames },
+      served: undefined,
+    };
+    const path = join(this.#folder, 'remote.vrn');
+    saveBundle(path, { ...bundle, base: { ...model, served: await inspectRemote(model) } });
+    return path;
+  }
+
   /** Starts the robot process and configures it; it waits to be activated. @param spec more of deploy.yaml */
-  async policy(spec: Readonly<Record<string, unknown>> = {}): Promise<RobotChild> {
+  async policy(
+    spec: Readonly<Record<string, unknown>> = {},
+    bundle = join(this.#folder, 'reach.vrn'),
+  ): Promise<RobotChild> {
     const file = join(this.#folder, 'deploy.yaml');
     const all = {
       joint_states: { topic: topics.joints },
@@ -73,7 +110,6 @@ export class FaultyRobot {
     };
     writeFileSync(file, stringify(all));
     const overrides = lasting.flatMap((override) => ['--set', override]);
-    const bundle = join(this.#folder, 'reach.vrn');
     const child = this.#start([
       'ros2',
       bundle,
