@@ -152,7 +152,8 @@ function writeVariant(task: string, reward: string, { keys }: Variant): string {
   return file;
 }
 
-/** Ten demonstrations of the task's expert and ten of one with eight times its noise, successful or not. */
+/** Ten demonstrations of the task's expert and ten of one with eight times its noise, successful or not.
+ * @returns the file, relative to the task files of the bench */
 async function writeMixedDemos(task: string, seed: number): Promise<string> {
   const record = async (...overrides: string[]): Promise<Demos> => {
     const resolved = await loadTask(join(packageRoot, 'tasks', `${task}.yaml`), [
@@ -166,15 +167,15 @@ async function writeMixedDemos(task: string, seed: number): Promise<string> {
   const bad = await record('expert.noise=1', 'demos.successful_only=false', `demos.seed=${1500 + seed}`);
   const joined = (key: 'observation' | 'action' | 'reward'): Float32Array =>
     Float32Array.from([...good[key], ...bad[key]]);
-  const file = join(packageRoot, 'runs', 'bench', `${task}-mixed-${seed}.vrn`);
-  saveDemos(file, {
+  const name = `${task}-mixed-${seed}.vrn`;
+  saveDemos(join(packageRoot, 'runs', 'bench', name), {
     ...good,
     episodes: [...good.episodes, ...bad.episodes],
     observation: joined('observation'),
     action: joined('action'),
     reward: joined('reward'),
   });
-  return file;
+  return name;
 }
 
 async function runOne(task: string, reward: string, seed: number): Promise<RunResult> {
