@@ -32,9 +32,6 @@ export type Tamper = (
 
 const honest: Tamper = (message) => [message];
 
-/** Seconds that a message takes to a controller that is awake. It may be longer to here: a test is no controller, and waits
- * for a busy machine. */
-const DELIVERY = 0.002;
 /** Speed below which a joint counts as resting, rad/s: servos settle, they do not stop. */
 const RESTING = 0.02;
 /** Milliseconds between poses of the target, and of its way around. */
@@ -47,11 +44,6 @@ export function clock(monotonicMs = performance.now()): number {
 }
 const origin = Math.floor(performance.timeOrigin / 1000);
 const fraction = performance.timeOrigin - 1000 * origin;
-
-/** Nanoseconds since 1970 on the same clock. */
-function sent(nanoseconds: bigint): number {
-  return Number(nanoseconds - 1_000_000_000n * BigInt(origin)) / 1e9;
-}
 
 interface Moment {
   readonly time: number;
@@ -112,8 +104,7 @@ export class FaultyGraph {
       command,
       trajectory.type,
       { ...commandQuality, depth: 100 },
-      ({ bytes, receivedAt, sentAt }) =>
-        this.#command(trajectory.decode(bytes), Math.min(clock(receivedAt), sent(sentAt) + DELIVERY)),
+      ({ bytes, receivedAt }) => this.#command(trajectory.decode(bytes), clock(receivedAt)),
     );
     transport.subscriber('/diagnostics', diagnostics.type, { ...commandQuality, depth: 10 }, ({ bytes }) =>
       this.#diagnose(diagnostics.decode(bytes)),
