@@ -1,10 +1,10 @@
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { VernierError } from '#core/errors';
 import { packageRoot } from '#native/addon';
+import { commitWithChanges } from './commit.js';
 import type { Latency } from './deploy/latency.js';
 import { measureMessages } from './deploy/messages.js';
 import { measureInference, measureMessage, measurePolicy, policyCases } from './deploy/policy.js';
@@ -85,13 +85,6 @@ async function policyRows(): Promise<string[]> {
   return rows;
 }
 
-function commit(): string {
-  const git = (...parameters: string[]): string =>
-    execFileSync('git', parameters, { cwd: packageRoot, encoding: 'utf8' }).trim();
-  const changed = git('status', '--porcelain', 'src', 'native', 'bench') !== '';
-  return `${git('rev-parse', '--short', 'HEAD')}${changed ? ' with changes' : ''}`;
-}
-
 const before = loadavg()[0]!.toFixed(1);
 const transport = await transportTable();
 const ticks = await tickRows();
@@ -101,7 +94,7 @@ const policy = await policyRows();
 
 const report = `# From a policy to an arm
 
-\`npm run bench:deploy\`, commit ${commit()}, ${cpus()[0]!.model.trim()}, ${cpus().length} cores, load ${before} before and ${loadavg()[0]!.toFixed(1)} after the run (averages
+\`npm run bench:deploy\`, commit ${commitWithChanges()}, ${cpus()[0]!.model.trim()}, ${cpus().length} cores, load ${before} before and ${loadavg()[0]!.toFixed(1)} after the run (averages
 of a minute), Node ${process.versions.node}. Microseconds unless said otherwise. What is compared ran in turns within this run, ${turns - 1} of each
 after one that is not counted.
 

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +7,7 @@ import { wilson } from '#learn/statistics';
 import { runConfig, train } from '#learn/train';
 import { packageRoot } from '#native/addon';
 import { loadTask } from '#spec/task';
+import { commit } from './commit.js';
 
 /** One training run of a bench, and how its figures are told. */
 
@@ -76,17 +76,6 @@ export async function learningRun(
 /** First evaluation at or over a rate. */
 export function stepsTo(rate: number, { curve }: Pick<LearningRun, 'curve'>): number | undefined {
   return curve.find((p) => p.environmentSteps > 0 && p.score.rate >= rate)?.environmentSteps;
-}
-
-function commit(): string {
-  try {
-    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], {
-      cwd: packageRoot,
-      encoding: 'utf8',
-    }).trim();
-  } catch {
-    return 'unknown';
-  }
 }
 
 export const percent = (rate: number): string => `${(100 * rate).toFixed(1)} %`;

@@ -1,8 +1,8 @@
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { dirname, join } from 'node:path';
 import { packageRoot } from '#native/addon';
+import { commitWithChanges } from './commit.js';
 import { compile, feedChunks, feedEpisodes, feedSingly, feedTwin } from './stl/ours.js';
 import { type PeerResult, type PeerTask, prepareRtamt, runRtamt } from './stl/rtamt.js';
 
@@ -179,12 +179,6 @@ function intervalRow({ name, text, festl }: Case): string {
   ]);
 }
 
-function commit(): string {
-  const git = (...parameters: string[]): string =>
-    execFileSync('git', parameters, { cwd: packageRoot, encoding: 'utf8' }).trim();
-  return `${git('rev-parse', '--short', 'HEAD')}${git('status', '--porcelain', 'src', 'native', 'bench') ? ' with changes' : ''}`;
-}
-
 const load = loadavg()[0]!.toFixed(1);
 const speed = table.map(speedRow);
 const flat = windows.map(windowRow);
@@ -192,7 +186,7 @@ const intervals = table.map(intervalRow);
 
 const report = `# Streaming monitors
 
-\`npm run bench:stl\`, commit ${commit()}, ${cpus()[0]!.model.trim()}, one core used of ${cpus().length}, load ${load} before and ${loadavg()[0]!.toFixed(1)} after the run
+\`npm run bench:stl\`, commit ${commitWithChanges()}, ${cpus()[0]!.model.trim()}, one core used of ${cpus().length}, load ${load} before and ${loadavg()[0]!.toFixed(1)} after the run
 (averages of a minute), Node ${process.versions.node}, rtamt 0.4.10${hasCpp === true ? '' : ` (its C++ monitors do not build here: ${hasCpp})`}. Microseconds per sample: ours the best of several passes over the
 whole signal, rtamt's the best stretch of 200 to 250 samples of the same signal, run in between. Computing the predicates from x is in
 every figure. FeSTL's figures are those it publishes, from another machine.

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +16,7 @@ import { loadFormulaTask } from '#spec/formulaTask';
 import type { ResolvedTask } from '#spec/task';
 import { type FamilyFormula, type FamilyOptions, generateFormula } from '#stl/families';
 import { familySpaces } from '#stl/familySpaces';
+import { commit } from './commit.js';
 import { writePage } from './tgpoPage.js';
 
 /** `npm run bench:tgpo`: formulas of the families learned from scratch in each environment, several seeds, TGPO and the
@@ -281,17 +281,6 @@ async function plan(
     overrides: [],
     machine: { cpu: cpus()[0]!.model.trim(), threads: 1, load, commit: commit() },
   };
-}
-
-function commit(): string {
-  try {
-    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], {
-      cwd: packageRoot,
-      encoding: 'utf8',
-    }).trim();
-  } catch {
-    return 'unknown';
-  }
 }
 
 export function readResults(): FormulaResults[] {

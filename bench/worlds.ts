@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -10,6 +9,7 @@ import { loadFormulaTask } from '#spec/formulaTask';
 import { loadTask, type ResolvedTask } from '#spec/task';
 import { generateFormula } from '#stl/families';
 import { familySpaces } from '#stl/familySpaces';
+import { commit } from './commit.js';
 
 /** `npm run bench:worlds`: environment steps per second of the worlds that formulas are put into, everything included
  * (dynamics, expressions, monitor, reward, reset), on one thread, two, and in WASM, in turns of short bursts.
@@ -112,10 +112,6 @@ for (const world of worlds) {
   console.log(rows.at(-1));
 }
 const load = (values: readonly number[]): string => values.map((x) => x.toFixed(2)).join(' ');
-const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], {
-  cwd: packageRoot,
-  encoding: 'utf8',
-}).trim();
 const text = `# Worlds for formulas: environment steps per second
 
 One step is a control step of one environment with everything in it: dynamics, expressions, the monitor of the formula,
@@ -129,7 +125,7 @@ ${rows.join('\n')}
 Regions that are bodies of the scene cost frames of the scene only where a randomisation moves them.
 
 Node ${process.version}, ${cpus().length} x ${cpus()[0]!.model.trim()}, load before ${load(before)}, after ${load(loadavg())},
-commit ${commit}. ${bursts} bursts of ${seconds} s. Reproduce: \`npm run bench:worlds\`.
+commit ${commit()}. ${bursts} bursts of ${seconds} s. Reproduce: \`npm run bench:worlds\`.
 `;
 console.log(`\n${text}`);
 if (!options['no-write']) {
