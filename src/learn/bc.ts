@@ -29,27 +29,23 @@ export function chunkDataset(
 ): ChunkDataset {
   const { O, A } = demos;
   const offsets = episodeOffsets(demos);
-  const isKept = (step: number): boolean => keep === undefined || keep[step] === 1;
-  const size = episodes.reduce((sum, k) => {
-    const steps = Array.from({ length: demos.episodes[k]!.length }, (_, t) => offsets[k]!.step + t);
-    return sum + steps.filter(isKept).length;
-  }, 0);
+  const rows = episodes.flatMap((k) =>
+    Array.from({ length: demos.episodes[k]!.length }, (_, t) => ({ k, t })).filter(
+      ({ t }) => keep === undefined || keep[offsets[k]!.step + t] === 1,
+    ),
+  );
+  const size = rows.length;
   const observation = new Float32Array(size * O);
   const chunk = new Float32Array(size * H * A);
-  let row = 0;
-  for (const k of episodes) {
+  for (const [row, { k, t }] of rows.entries()) {
     const { length } = demos.episodes[k]!;
     const { step, observation: first } = offsets[k]!;
-    for (let t = 0; t < length; t++) {
-      if (!isKept(step + t)) continue;
-      observation.set(demos.observation.subarray((first + t) * O, (first + t + 1) * O), row * O);
-      for (let h = 0; h < H; h++)
-        for (let i = 0; i < A; i++) {
-          const action = demos.action[(step + Math.min(t + h, length - 1)) * A + i]!;
-          chunk[(row * H + h) * A + i] = (action - normaliser.actionCenter[i]!) / normaliser.actionHalf[i]!;
-        }
-      row++;
-    }
+    observation.set(demos.observation.subarray((first + t) * O, (first + t + 1) * O), row * O);
+    for (let h = 0; h < H; h++)
+      for (let i = 0; i < A; i++) {
+        const action = demos.action[(step + Math.min(t + h, length - 1)) * A + i]!;
+        chunk[(row * H + h) * A + i] = (action - normaliser.actionCenter[i]!) / normaliser.actionHalf[i]!;
+      }
   }
   return { size, observation, chunk };
 }

@@ -178,15 +178,22 @@ export async function labelDemos(
       // A demonstration that just stops has no outcome: what follows has a value.
       truncated: flags(!episode.terminated),
     };
-    const credits = shaper && shapeDemo(shaper, demos, k, batch.reward);
+    const credits = shaper && shapeDemo(shaper, demos, k, first, batch.reward);
     for (let t = 0; t < length; t++) replay.add(0, batch, t);
     if (credits && horizon !== undefined) replay.settle(0, credits);
   }
   return replay;
 }
 
-/** Adds to the rewards of demonstration k what the aids make of it. @returns the credits of its steps */
-function shapeDemo(shaper: RewardShaper, demos: Demos, k: number, outReward: Float32Array): Float64Array {
+/** Adds to the rewards of demonstration k what the aids make of it. @param first its first observation
+ * @returns the credits of its steps */
+function shapeDemo(
+  shaper: RewardShaper,
+  demos: Demos,
+  k: number,
+  first: number,
+  outReward: Float32Array,
+): Float64Array {
   const { signals, episodes } = demos;
   if (!signals)
     throw new VernierError(
@@ -197,7 +204,6 @@ function shapeDemo(shaper: RewardShaper, demos: Demos, k: number, outReward: Flo
       },
     );
   const S = signals.names.length;
-  const first = episodeOffsets(demos)[k]!.observation;
   const { length, terminated, success } = episodes[k]!;
   const sample = (t: number): Float64Array => signals.values.subarray((first + t) * S, (first + t + 1) * S);
   shaper.begin(0, sample(0));

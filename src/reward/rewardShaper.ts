@@ -61,6 +61,7 @@ export class RewardShaper {
     const episode = this.#rows[row]!;
     const T = episode.rewards.length;
     const credits = new Float64Array(T);
+    const factors = episode.samples.slice(1).map((values) => this.#factor(values));
     const outcome = episode.rewards.reduce((sum, reward) => sum + reward, 0);
     for (const [k, { entry, method }] of this.#entries.entries()) {
       const own = new Float64Array(T);
@@ -68,7 +69,7 @@ export class RewardShaper {
       method.finish?.(row, { steps: T, trace, width: entry.length, success, outcome }, own);
       for (let t = 0; t < T; t++) {
         const added = episode.limited(k, entry, own[t]!);
-        own[t] = episode.held[k]![t]! + softened(entry, added, this.#factor(episode.samples[t + 1]!));
+        own[t] = episode.held[k]![t]! + softened(entry, added, factors[t]!);
       }
       if (!counts(entry, episode, success)) continue;
       for (let t = 0; t < T; t++) {
