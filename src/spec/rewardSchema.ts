@@ -1,14 +1,9 @@
 import { z } from 'zod';
+import { condition, expression } from '#spec/expressionSchema';
 
 /** The reward section of a task file. Terms are the task's own reward; all other entries add signal on the way to it,
  * worked out by src/reward while learning, and are no part of what the task is. */
 
-const expression = z
-  .union([z.string().min(1), z.number()])
-  .meta({ description: 'An expression; see docs/expressions.md.' });
-const condition = z
-  .union([z.string().min(1), z.boolean()])
-  .meta({ description: 'An expression that is true or false.' });
 const conditions = z.array(condition).min(1);
 
 /** What every entry but a term may have; `limited`: what those that add to an episode may have. */

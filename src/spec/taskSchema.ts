@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { condition, expression } from '#spec/expressionSchema';
 import { baseSchema, demosSchema, evaluationSchema, residualSchema } from '#spec/learningSchema';
 import { rewardSchema } from '#spec/rewardSchema';
 import { controlSchema, dynamicsSchema } from '#spec/robotSchema';
@@ -8,12 +9,6 @@ import { defaultSemantics } from '#stl/formula';
 /** The task file. Expressions are strings (or bare numbers); #expr compiles them against the model. */
 
 const name = z.string().min(1);
-const expression = z
-  .union([z.string().min(1), z.number()])
-  .meta({ description: 'An expression; see docs/expressions.md.' });
-const condition = z
-  .union([z.string().min(1), z.boolean()])
-  .meta({ description: 'An expression that is true or false.' });
 const count = z.int().positive();
 const nonnegative = z.number().nonnegative();
 

@@ -1,4 +1,5 @@
 import { VernierError } from '#core/errors';
+import type { NumberArray } from '#transport/numberKinds';
 
 /** Arrays of numbers as numpy names them, in C order and little-endian. */
 
@@ -17,18 +18,6 @@ const KINDS = {
 } as const;
 
 export type DType = keyof typeof KINDS;
-export type NumberArray =
-  | Uint8Array
-  | Int8Array
-  | Uint16Array
-  | Int16Array
-  | Uint32Array
-  | Int32Array
-  | BigUint64Array
-  | BigInt64Array
-  | Float32Array
-  | Float64Array;
-
 /** numpy allows so many dimensions. */
 const MAX_DIMENSIONS = 32;
 
