@@ -1,8 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import fc from 'fast-check';
-import { afterEach, describe, expect, it } from 'vitest';
-import { VernierError } from '#core/errors';
+import { describe, expect, it } from 'vitest';
+import type { VernierError } from '#core/errors';
 import type { MakePolicy } from '#deploy/policyService';
 import type { BasePolicy } from '#policy/policy';
 import { RandomPolicy } from '#policy/simpleBases';
@@ -12,16 +12,10 @@ import { encodeMessage } from '#transport/zeromq/msgpackWriter';
 import { float32Array, NdArray } from '#transport/zeromq/ndarray';
 import { PolicyClient } from '#transport/zeromq/policyClient';
 import { newCurveKeys, RequestSocket, RouterSocket } from '#transport/zeromq/sockets';
+import { closedAfterEach, failure } from './closing.js';
 import { A, H, hasZeromq, identity, makeChunkPolicy, O, type Running, startServer } from './policyServers.js';
 
-const opened: { close(): unknown }[] = [];
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
-const keep = <T extends { close(): unknown }>(one: T): T => {
-  opened.push(one);
-  return one;
-};
+const keep = closedAfterEach();
 const start = async (...given: Parameters<typeof startServer>): Promise<Running> =>
   keep(await startServer(...given));
 
@@ -39,14 +33,6 @@ const actions = (answer: MessageValue): NdArray => {
   const found = (answer as MessageMap)['actions'];
   if (!(found instanceof NdArray)) throw new Error('no actions');
   return found;
-};
-const failure = async (pending: Promise<unknown>): Promise<VernierError> => {
-  const error = await pending.then(
-    () => undefined,
-    (cause: unknown) => cause,
-  );
-  if (!(error instanceof VernierError)) throw new Error(`expected a VernierError, received ${error}`);
-  return error;
 };
 const pause = (ms: number): Promise<void> => new Promise((resume) => setTimeout(resume, ms));
 

@@ -1,8 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
-import { VernierError } from '#core/errors';
+import { describe, expect, it } from 'vitest';
 import { inspectRemote } from '#policy/remoteInspection';
 import type { RemoteModel } from '#policy/remoteModel';
 import { RemotePolicy } from '#policy/remotePolicy';
@@ -12,6 +11,7 @@ import { decodeMessage } from '#transport/zeromq/msgpackReader';
 import { encodeMessage } from '#transport/zeromq/msgpackWriter';
 import { float32Array } from '#transport/zeromq/ndarray';
 import { newCurveKeys, RouterSocket } from '#transport/zeromq/sockets';
+import { closedAfterEach, failure } from '../deploy/closing.js';
 import {
   A,
   hasZeromq,
@@ -23,14 +23,7 @@ import {
 } from '../deploy/policyServers.js';
 import { python, startPeer } from '../deploy/pythonPeers.js';
 
-const opened: { close(): unknown }[] = [];
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
-const keep = <T extends { close(): unknown }>(one: T): T => {
-  opened.push(one);
-  return one;
-};
+const keep = closedAfterEach();
 const start = async (...given: Parameters<typeof startServer>): Promise<Running> =>
   keep(await startServer(...given));
 
@@ -53,15 +46,6 @@ const model = (endpoint: string, more: Partial<RemoteModel> = {}): RemoteModel =
 });
 const connect = async (B: number, asked: RemoteModel): Promise<RemotePolicy> =>
   keep(new RemotePolicy({ ...asked, served: await inspectRemote(asked) }, { B, O, A }));
-
-const failure = async (pending: Promise<unknown>): Promise<VernierError> => {
-  const error = await pending.then(
-    () => undefined,
-    (cause: unknown) => cause,
-  );
-  if (!(error instanceof VernierError)) throw new Error(`expected a VernierError, received ${error}`);
-  return error;
-};
 
 const observation = (t: number, B: number): Float32Array =>
   Float32Array.from({ length: B * O }, (_, i) => Math.sin(t + i * 0.9));

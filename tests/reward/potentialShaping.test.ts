@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PhiloxStream } from '#core/philox';
-import { Replay, type StepBatch } from '#data/replay';
+import { Replay } from '#data/replay';
 import { PotentialShaping } from '#reward/potentialShaping';
 import { actionValues, greedyPolicy, type Mdp, randomMdp, type Shaping } from './chain.js';
+import { replayStep } from './replayStep.js';
 
 /** The shaping of a potential over states, as the learner would add it. */
 function shapingOf(mdp: Mdp, potential: readonly number[]): Shaping {
@@ -77,7 +78,11 @@ describe('potential shaping', () => {
           const ends = t === T - 1;
           const [before, after] = [[potential[t]!], [potential[t + 1]!]];
           const reward = shaping.step(0, { before, after, terminated: ends && terminated });
-          replay.add(0, step(reward, ends && terminated, ends && !terminated), 0);
+          replay.add(
+            0,
+            replayStep(reward, { terminated: ends && terminated, truncated: ends && !terminated }),
+            0,
+          );
         }
         for (let t = 0; t < T; t++) {
           const length = Math.min(nStep, T - t);
@@ -99,19 +104,3 @@ describe('potential shaping', () => {
     expect(step([0, 0], [100, 100])).toBe(10);
   });
 });
-
-function step(reward: number, terminated: boolean, truncated: boolean): StepBatch {
-  const one = new Float32Array(1);
-  return {
-    observation: one,
-    phase: one,
-    base: one,
-    action: one,
-    reward: Float32Array.of(reward),
-    nextObservation: one,
-    nextPhase: one,
-    nextBase: one,
-    terminated: Uint8Array.of(Number(terminated)),
-    truncated: Uint8Array.of(Number(truncated)),
-  };
-}

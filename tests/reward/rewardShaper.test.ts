@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Replay, type StepBatch } from '#data/replay';
+import { Replay } from '#data/replay';
 import { RewardShaper } from '#reward/rewardShaper';
 import type { MethodSpec, RewardEntry } from '#spec/resolvedReward';
+import { replayStep } from './replayStep.js';
 
 const entry = (method: MethodSpec, rest: Partial<RewardEntry> = {}): RewardEntry => ({
   name: method.kind,
@@ -199,8 +200,8 @@ describe('the shaper', () => {
         for (let k = 0; k < episodes; k++) {
           for (const [t, reward] of rewards.entries()) {
             const ends = t === rewards.length - 1;
-            atOnce.add(0, step(reward, ends), 0);
-            settled.add(0, step(0, ends), 0);
+            atOnce.add(0, replayStep(reward, { terminated: ends }), 0);
+            settled.add(0, replayStep(0, { terminated: ends }), 0);
           }
           settled.settle(0, Float64Array.from(rewards));
         }
@@ -211,19 +212,3 @@ describe('the shaper', () => {
     );
   });
 });
-
-function step(reward: number, terminated: boolean): StepBatch {
-  const one = new Float32Array(1);
-  return {
-    observation: one,
-    phase: one,
-    base: one,
-    action: one,
-    reward: Float32Array.of(reward),
-    nextObservation: one,
-    nextPhase: one,
-    nextBase: one,
-    terminated: Uint8Array.of(Number(terminated)),
-    truncated: Uint8Array.of(0),
-  };
-}
