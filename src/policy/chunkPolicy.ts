@@ -2,10 +2,9 @@ import type { PhiloxStream } from '#core/philox';
 import { type CompileOptions, compile, inputOf, outputOf, type Program } from '#nn/compile';
 import { add, clamp, constant, input, mul, ParameterBlock, type Tensor } from '#nn/graph';
 import { mlp } from '#nn/layers';
-import { ChunkQueue } from '#policy/chunkQueue';
 import { type Network, normaliseObservation } from '#policy/networks';
 import type { Normaliser } from '#policy/normaliser';
-import type { BasePolicy } from '#policy/policy';
+import { QueuedPolicy } from '#policy/queuedPolicy';
 
 export interface ChunkSpec {
   readonly O: number;
@@ -45,17 +44,8 @@ export function chunkActions(
 }
 
 /** Runs a chunk network: a new chunk is decided in a row when its last one is used up or its episode is new. */
-export class ChunkPolicy implements BasePolicy {
+export class ChunkPolicy extends QueuedPolicy {
   readonly kind = 'chunk';
-  readonly B: number;
-  readonly O: number;
-  readonly A: number;
-  readonly chunk: number;
-  readonly execute: number;
-  readonly decided: Float32Array;
-  readonly phase: Float32Array;
-  readonly state: ChunkQueue['state'];
-  readonly #queue: ChunkQueue;
   readonly #program: Program;
   readonly #observation: Float32Array;
   readonly #actions: Float32Array;
@@ -68,35 +58,20 @@ export class ChunkPolicy implements BasePolicy {
     options?: CompileOptions,
   ) {
     const { O, A, chunk, execute } = spec;
-    this.B = B;
-    this.O = O;
-    this.A = A;
-    this.chunk = chunk;
-    this.#queue = new ChunkQueue(B, A, chunk, execute);
-    this.execute = this.#queue.execute;
-    this.decided = this.#queue.state.queue;
-    this.phase = this.#queue.phase;
-    this.state = this.#queue.state;
+    super({ B, O, A }, chunk, execute);
     const actions = chunkActions(network, input('observation', [B, O]), normaliser, chunk);
     this.#program = compile({ name: 'base', outputs: { actions } }, options);
     this.#observation = inputOf(this.#program, 'observation');
     this.#actions = outputOf(this.#program, 'actions');
   }
 
-  reset(mask?: Uint8Array): void {
-    this.#queue.reset(mask);
+  protected override decide(observation: Float32Array): Float32Array {
+    this.#observation.set(observation);
+    this.#program.run();
+    return this.#actions;
   }
 
-  act(observation: Float32Array, outAction: Float32Array, mask?: Uint8Array): void {
-    if (this.#queue.due(mask)) {
-      this.#observation.set(observation);
-      this.#program.run();
-      this.#queue.refill(this.#actions, mask);
-    }
-    this.#queue.take(outAction, mask);
-  }
-
-  close(): void {
+  override close(): void {
     this.#program.close();
   }
 }

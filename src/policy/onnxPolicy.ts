@@ -1,6 +1,5 @@
 import { VernierError } from '#core/errors';
-import { ChunkQueue } from '#policy/chunkQueue';
-import type { BasePolicy } from '#policy/policy';
+import { QueuedPolicy } from '#policy/queuedPolicy';
 
 /** A base policy from an ONNX file, run by onnxruntime-node: the sole file that loads it, and only when asked to. */
 
@@ -50,31 +49,15 @@ export interface OnnxPolicyOptions {
 
 /** One float32 input [B,O], one output [B,A], [B,H*A] or [B,H,A], both in the task's units. A model that takes one
  * row at a time (a static batch of 1) is run once per row. */
-export class OnnxPolicy implements BasePolicy {
+export class OnnxPolicy extends QueuedPolicy {
   readonly kind = 'onnx';
-  readonly B: number;
-  readonly O: number;
-  readonly A: number;
-  readonly chunk: number;
-  readonly execute: number;
-  readonly decided: Float32Array;
-  readonly phase: Float32Array;
-  readonly state: ChunkQueue['state'];
-  readonly #queue: ChunkQueue;
   readonly #model: OnnxModel;
   readonly #actions: Float32Array;
 
   private constructor(options: OnnxPolicyOptions, model: OnnxModel) {
-    const { B, O, A, execute } = options;
-    this.B = B;
-    this.O = O;
-    this.A = A;
-    this.chunk = model.width / A;
-    this.#queue = new ChunkQueue(B, A, this.chunk, Math.min(this.chunk, execute ?? this.chunk));
-    this.execute = this.#queue.execute;
-    this.decided = this.#queue.state.queue;
-    this.phase = this.#queue.phase;
-    this.state = this.#queue.state;
+    const { B, A, execute } = options;
+    const chunk = model.width / A;
+    super(options, chunk, Math.min(chunk, execute ?? chunk));
     this.#model = model;
     this.#actions = new Float32Array(B * model.width);
   }
@@ -85,22 +68,12 @@ export class OnnxPolicy implements BasePolicy {
     return new OnnxPolicy(options, await OnnxModel.load(model, options));
   }
 
-  reset(mask?: Uint8Array): void {
-    this.#queue.reset(mask);
-  }
-
-  act(observation: Float32Array, outAction: Float32Array, mask?: Uint8Array): void | Promise<void> {
-    if (this.#queue.due(mask)) return this.#decide(observation, outAction, mask);
-    this.#queue.take(outAction, mask);
-  }
-
-  async #decide(observation: Float32Array, outAction: Float32Array, mask?: Uint8Array): Promise<void> {
+  protected override async decide(observation: Float32Array): Promise<Float32Array> {
     await this.#model.run(observation, this.#actions);
-    this.#queue.refill(this.#actions, mask);
-    this.#queue.take(outAction, mask);
+    return this.#actions;
   }
 
-  close(): void {
+  override close(): void {
     this.#model.close();
   }
 }

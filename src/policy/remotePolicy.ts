@@ -1,6 +1,5 @@
 import { VernierError } from '#core/errors';
-import { ChunkQueue } from '#policy/chunkQueue';
-import type { BasePolicy } from '#policy/policy';
+import { QueuedPolicy } from '#policy/queuedPolicy';
 import { RemoteConnection } from '#policy/remoteConnection';
 import { readChunks, requestData } from '#policy/remoteMessages';
 import type { RemoteModel } from '#policy/remoteModel';
@@ -8,19 +7,10 @@ import { isMap, type MessageValue } from '#transport/zeromq/message';
 
 /** A base that answers from another process. Rows whose chunk is used up are sent together; the chunks are executed
  * here, so that the server keeps no state of ours and may be started again between two calls. */
-export class RemotePolicy implements BasePolicy {
+export class RemotePolicy extends QueuedPolicy {
   readonly kind = 'remote';
-  readonly B: number;
-  readonly O: number;
-  readonly A: number;
-  readonly chunk: number;
-  readonly execute: number;
-  readonly decided: Float32Array;
-  readonly phase: Float32Array;
-  readonly state: ChunkQueue['state'];
   readonly #model: RemoteModel;
   readonly #connection: RemoteConnection;
-  readonly #queue: ChunkQueue;
   readonly #actions: Float32Array;
 
   /** @throws STATE for a model whose server has not been asked what it serves */
@@ -30,32 +20,18 @@ export class RemotePolicy implements BasePolicy {
   ) {
     if (!model.served) throw new VernierError('STATE', `${model.endpoint} has not been asked what it serves`);
     const { chunk, execute } = model.served;
-    this.B = B;
-    this.O = O;
-    this.A = A;
-    this.chunk = chunk;
-    this.execute = model.execute ?? execute;
+    super({ B, O, A }, chunk, model.execute ?? execute);
     this.#model = model;
     this.#connection = new RemoteConnection(model);
-    this.#queue = new ChunkQueue(B, A, chunk, this.execute);
-    this.decided = this.#queue.state.queue;
-    this.phase = this.#queue.phase;
-    this.state = this.#queue.state;
     this.#actions = new Float32Array(B * chunk * A);
   }
 
-  reset(mask?: Uint8Array): void {
-    this.#queue.reset(mask);
-  }
-
-  act(observation: Float32Array, outAction: Float32Array, mask?: Uint8Array): void | Promise<void> {
-    if (this.#queue.due(mask)) return this.#decide(observation, outAction, mask);
-    this.#queue.take(outAction, mask);
-  }
-
-  async #decide(observation: Float32Array, outAction: Float32Array, mask?: Uint8Array): Promise<void> {
+  protected override async decide(
+    observation: Float32Array,
+    mask: Uint8Array | undefined,
+  ): Promise<Float32Array> {
     const { O, A, chunk } = this;
-    const due = this.#queue.dueRows(mask);
+    const due = this.dueRows(mask);
     const rows = new Float32Array(due.length * O);
     for (const [k, row] of due.entries()) rows.set(observation.subarray(row * O, (row + 1) * O), k * O);
     const answer = await this.#connection.call('get_action', requestData(this.#model, rows, O));
@@ -69,8 +45,7 @@ export class RemotePolicy implements BasePolicy {
     const width = chunk * A;
     for (const [k, row] of due.entries())
       this.#actions.set(chunks.actions.subarray(k * width, (k + 1) * width), row * width);
-    this.#queue.refill(this.#actions, mask);
-    this.#queue.take(outAction, mask);
+    return this.#actions;
   }
 
   /** Another policy at the same address would be a silent change of the base. */
@@ -84,7 +59,7 @@ export class RemotePolicy implements BasePolicy {
     });
   }
 
-  close(): void {
+  override close(): void {
     this.#connection.close();
   }
 }
