@@ -1,5 +1,4 @@
 import { VernierError } from '#core/errors';
-import { PhiloxStream } from '#core/philox';
 import { allocateBuffers, BufferedBatch } from '#native/buffers';
 import type {
   DrivenScene,
@@ -9,14 +8,24 @@ import type {
   ResetOptions,
   SensedScene,
 } from '#native/physicsBatch';
-import type { PhysicsSpec, Slot } from '#native/physicsSpec';
+import type { PhysicsSpec } from '#native/physicsSpec';
 import { BatchState, type StatePart } from '#native/wasm/batchState';
 import { Controller } from '#native/wasm/control';
 import { Dynamics } from '#native/wasm/dynamics';
-import type { Judgement, ProgramEvaluator, TaskMonitorTwin } from '#native/wasm/evaluators';
+import type { ProgramEvaluator, TaskMonitorTwin } from '#native/wasm/evaluators';
 import { loadMujoco } from '#native/wasm/module';
-import { multiplyQuat } from '#native/wasm/quaternion';
-import { LATENCY_STREAM, NOISE_STREAM, Randomizer } from '#native/wasm/randomize';
+import { Outcome } from '#native/wasm/outcome';
+import { LATENCY_STREAM, Randomizer } from '#native/wasm/randomize';
+import { Sampler } from '#native/wasm/sampler';
+import {
+  framePose,
+  readDriven,
+  readScene,
+  requireDriven,
+  requireNumbers,
+  requireScene,
+  writeScene,
+} from '#native/wasm/scene';
 import { Simulation } from '#native/wasm/simulation';
 
 /** The twin of native/physics/batch.cc over MuJoCo's WASM build: one simulation that the environments take turns in.
@@ -41,13 +50,12 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
 
   readonly #spec: PhysicsSpec;
   readonly #sim: Simulation;
-  readonly #evaluator: ProgramEvaluator<P>;
-  readonly #program: P;
+  readonly #sampler: Sampler<P>;
+  readonly #outcome: Outcome;
   readonly #monitor: TaskMonitorTwin | undefined;
   readonly #controller: Controller;
   readonly #dynamics: Dynamics | undefined;
   readonly #randomizer: Randomizer;
-  readonly #outputs: Float64Array;
   readonly #period: number;
   readonly #slots: number;
   readonly #state: BatchState;
@@ -70,12 +78,9 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
     this.#spec = spec;
     this.#monitor = monitor;
     this.#sim = sim;
-    this.#evaluator = evaluator;
     this.#controller = new Controller(spec.control, sim, spec.substeps);
     const { dynamics, arm } = spec.control;
     this.#dynamics = dynamics && new Dynamics(dynamics, arm, sim, spec.substeps);
-    this.#program = evaluator.decode(spec.program.code, sim);
-    this.#outputs = new Float64Array(spec.program.outputs);
     this.#period = spec.substeps * sim.model.opt.timestep;
     this.#slots = spec.latency[1] + 1;
 
@@ -87,6 +92,8 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
       queue: this.#slots * this.A,
       keys: [spec.seed, spec.firstEnvironment],
     });
+    this.#sampler = new Sampler(spec, this, sim, evaluator, monitor, this.#state);
+    this.#outcome = new Outcome(spec, this, this.#sampler, monitor, this.#state);
     this.reset();
   }
 
@@ -107,7 +114,7 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
     for (let i = 0; i < this.B; i++) {
       this.#state.finished[i] = 0;
       this.#reset(i, options.episode ?? 0);
-      this.#idle(i);
+      this.#outcome.idle(i);
     }
   }
 
@@ -154,35 +161,25 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
   readCopy(environment: number): EnvScene {
     this.#requireEnvironment(environment);
     this.#state.load(environment);
-    const sim = this.#sim;
-    return {
-      qpos: sim.qpos.slice(),
-      qvel: sim.qvel.slice(),
-      time: sim.data.time,
-      mocapPos: sim.mocap_pos.slice(),
-      mocapQuat: sim.mocap_quat.slice(),
-      bodyPos: sim.body_pos.slice(),
-      bodyQuat: sim.body_quat.slice(),
-    };
+    return readScene(this.#sim);
   }
 
   sense(scene: SensedScene, begins: boolean): void {
     this.#requireTwin();
     const sim = this.#sim;
-    const targets = sceneArrays(sim);
-    for (const name of sceneNames) requireNumbers(name, scene[name], targets[name].length);
+    requireScene(sim, scene);
     if (!begins && this.#state.finished[0] === 1)
       throw new VernierError('STATE', 'the episode is over: begin another one');
     this.#faults = NO_FAULTS as EnvFault[];
     this.#state.load(0);
-    for (const name of sceneNames) targets[name].set(scene[name]);
+    writeScene(scene, sim);
     if (begins) this.#beginTwin();
     this.#state.steps[0] = begins ? 0 : this.#state.steps[0]! + 1;
     this.steps[0] = this.#state.steps[0]!;
     let cause: string | undefined;
     const failure = sim.attempt(() => {
-      this.#refresh();
-      cause = this.#observe(0, this.#effective!);
+      this.#sampler.derive();
+      cause = this.#sampler.observe(0, this.#effective!);
     });
     const problem = failure ?? cause;
     if (problem !== undefined) throw new VernierError('NUMERIC', problem);
@@ -193,7 +190,7 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
       return;
     }
     this.#monitor?.enter(0);
-    this.#idle(0);
+    this.#outcome.idle(0);
   }
 
   /** An episode starts where the arm is: what #startEpisode does but for placing things. */
@@ -229,15 +226,7 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
     sim.qpos.set(qpos);
     const failure = sim.attempt(() => sim.mujoco.mj_kinematics(sim.model, sim.data));
     if (failure !== undefined) throw new VernierError('PHYSICS', failure);
-    const positions = [sim.xpos, sim.site_xpos, sim.geom_xpos][kind]!;
-    outPose.set(positions.subarray(3 * id, 3 * id + 3));
-    const body = kind === 0 ? id : (kind === 1 ? sim.site_bodyid : sim.geom_bodyid)[id]!;
-    const rotation = sim.xquat.slice(4 * body, 4 * body + 4);
-    if (kind !== 0) {
-      const own = (kind === 1 ? sim.site_quat : sim.geom_quat).subarray(4 * id, 4 * id + 4);
-      multiplyQuat(rotation, rotation.slice(), own);
-    }
-    outPose.set(rotation, 3);
+    framePose(sim, kind, id, outPose);
   }
 
   drive(references: Float64Array, velocities: Float64Array, judged: boolean, outScene: DrivenScene): void {
@@ -249,7 +238,7 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
     const substeps = Math.floor(references.length / C);
     requireNumbers('references', references, substeps * C);
     requireNumbers('velocities', velocities, substeps * joints);
-    for (const name of drivenNames) requireNumbers(name, outScene[name], drivenArrays(sim)[name].length);
+    requireDriven(sim, outScene);
     this.#state.load(0);
     let cause: string | undefined;
     for (let k = 0; k < substeps && cause === undefined; k++) {
@@ -265,8 +254,7 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
     cause ??= failure;
     if (cause !== undefined) throw new VernierError('PHYSICS', cause);
     this.#state.save(0);
-    const told = drivenArrays(sim);
-    for (const name of drivenNames) outScene[name].set(told[name]);
+    readDriven(sim, outScene);
   }
 
   /** After every physics step; a control step of the episode is over after as many of them as in training. */
@@ -278,8 +266,8 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
     this.#controller.neutralAction(this.#effective);
     let cause: string | undefined;
     const failure = this.#sim.attempt(() => {
-      this.#refresh();
-      cause = this.#observe(0, this.#effective!);
+      this.#sampler.derive();
+      cause = this.#sampler.observe(0, this.#effective!);
     });
     if (failure === undefined && cause === undefined) this.#finish(0);
     return failure ?? cause;
@@ -319,7 +307,7 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
 
   #stepOne(i: number): void {
     if (this.active[i] === 0 || this.#state.finished[i] === 1) {
-      this.#idle(i);
+      this.#outcome.idle(i);
       return;
     }
     const step = this.#state.steps[i]!;
@@ -329,7 +317,7 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
       return;
     }
     this.#report({ environment: i, episode: this.#state.episodes[i]!, step, cause });
-    this.#idle(i);
+    this.#outcome.idle(i);
     this.truncated[i] = 1;
     this.#end(i);
   }
@@ -372,8 +360,8 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
     const problem = this.#integrate(i, action);
     if (problem !== undefined) return problem;
     this.#state.steps[i]!++;
-    this.#refresh();
-    const cause = this.#observe(i, action);
+    this.#sampler.derive();
+    const cause = this.#sampler.observe(i, action);
     this.#state.save(i);
     return cause;
   }
@@ -394,137 +382,14 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
     return sim.warning();
   }
 
-  #refresh(): void {
-    const { mujoco, model, data } = this.#sim;
-    const { needs } = this.#program;
-    const { position, velocity, sensor } = this.#evaluator.needs;
-    if (needs & (position | velocity | sensor)) mujoco.mj_kinematics(model, data);
-    if (needs & (velocity | sensor)) {
-      mujoco.mj_comPos(model, data);
-      mujoco.mj_comVel(model, data);
-    }
-    if (needs & sensor) {
-      mujoco.mj_camlight(model, data);
-      mujoco.mj_tendon(model, data);
-      mujoco.mj_transmission(model, data);
-      mujoco.mj_fwdVelocity(model, data);
-      mujoco.mj_sensorPos(model, data);
-      mujoco.mj_sensorVel(model, data);
-    }
-  }
-
-  #observe(i: number, action: Float32Array): string | undefined {
-    const sim = this.#sim;
-    const { contact, contactForce } = this.#evaluator.needs;
-    sim.refresh();
-    if (this.#program.needs & (contact | contactForce)) {
-      sim.readContacts((this.#program.needs & contactForce) !== 0);
-    }
-    sim.time = this.#state.steps[i]! * this.#period;
-    sim.step = this.#state.steps[i]!;
-    sim.action = action;
-    sim.command = this.#state.command(i);
-    this.#evaluator.evaluate(this.#program, sim, this.#outputs);
-    const { observation, reward, signals, expert } = this.#spec.program.groups;
-    if (!this.#part(observation).every(Number.isFinite)) return 'an observation is not finite';
-    if (!this.#part(reward).every(Number.isFinite)) return 'a reward term is not finite';
-    this.#writeObservation(i, this.#part(observation));
-    const problem = this.#monitorSample(i);
-    if (problem !== undefined) return problem;
-    this.signals.set(this.#part(signals), i * signals.length);
-    this.expert.set(this.#part(expert), i * expert.length);
-    return undefined;
-  }
-
-  #monitorSample(i: number): string | undefined {
-    const monitor = this.#monitor;
-    const { monitor: group, observation } = this.#spec.program.groups;
-    if (!monitor || !group) return undefined;
-    const features = this.observation.subarray(i * this.O + observation.length, (i + 1) * this.O);
-    const problem = monitor.take(i, this.#part(group), features);
-    if (problem === undefined && monitor.hasSpecification) {
-      this.robustness[2 * i] = monitor.reading.lower;
-      this.robustness[2 * i + 1] = monitor.reading.upper;
-      const P = this.#spec.monitor!.predicates;
-      this.predicates.set(this.#part(group).subarray(0, P), i * P);
-    }
-    return problem;
-  }
-
-  #writeObservation(i: number, values: Float64Array): void {
-    const { O } = this;
-    const { observationNoise } = this.#spec;
-    if (observationNoise === 0) {
-      this.observation.set(values, i * O);
-      return;
-    }
-    const stream = this.#stream(NOISE_STREAM, i, this.#state.episodes[i]!);
-    stream.seek(4 * this.#state.steps[i]! * Math.floor((values.length + 1) / 2));
-    for (let k = 0; k < values.length; k++)
-      this.observation[i * O + k] = values[k]! + observationNoise * stream.normal();
-  }
-
+  /** Reward and the end of the episode, after a step that went well. */
   #finish(i: number): void {
-    const { success, failure, reward } = this.#spec.program.groups;
-    const now = (this.#part(success)[0] ?? 0) !== 0;
-    this.#state.held[i] = now ? this.#state.held[i]! + 1 : 0;
-    let succeeded = this.#state.held[i]! >= this.#spec.successHold;
-    let failed = !succeeded && (this.#part(failure)[0] ?? 0) !== 0;
-    const judgement = this.#judge(i, failed);
-    if (this.#monitor?.mustStop(i)) {
-      succeeded = false;
-      failed = true;
-    } else if (this.#monitor?.hasSpecification) {
-      succeeded = !failed && judgement!.succeeds;
-      failed ||= judgement!.fails;
-    }
-    let sum = succeeded ? 1 : 0;
-    if (reward.length > 0) sum = this.#part(reward).reduce((total, term) => total + term, 0);
-    this.reward[i] = sum + (judgement?.reward ?? 0);
-    this.success[i] = succeeded ? 1 : 0;
-    this.terminated[i] = succeeded || failed ? 1 : 0;
-    this.truncated[i] = this.terminated[i] === 0 && this.#state.steps[i]! >= this.#spec.horizon ? 1 : 0;
-    this.steps[i] = this.#state.steps[i]!;
-    this.#keepLast(i);
-    if (this.terminated[i] === 1 || this.truncated[i] === 1) this.#end(i);
-  }
-
-  #judge(i: number, failed: boolean): Judgement | undefined {
-    const monitor = this.#monitor;
-    if (!monitor) return undefined;
-    for (let g = 0; g < monitor.guards; g++) {
-      this.violated[i * monitor.guards + g] = monitor.violated(i, g) ? 1 : 0;
-    }
-    const terminates = failed || monitor.mustStop(i);
-    const ends = terminates || this.#state.steps[i]! >= this.#spec.horizon;
-    const judgement = monitor.judge(i, { ends, terminates });
-    if (monitor.hasSpecification) this.finalRobustness[i] = judgement.robustness;
-    return judgement;
+    if (this.#outcome.finish(i)) this.#end(i);
   }
 
   #end(i: number): void {
     if (this.#spec.autoReset) this.#reset(i, this.#state.episodes[i]! + 1);
     else this.#state.finished[i] = 1;
-  }
-
-  #idle(i: number): void {
-    this.reward[i] = 0;
-    this.terminated[i] = 0;
-    this.truncated[i] = 0;
-    this.success[i] = 0;
-    const guards = this.#monitor?.guards ?? 0;
-    this.violated.fill(0, i * guards, (i + 1) * guards);
-    if (this.#monitor?.hasSpecification) this.finalRobustness[i] = Number.NaN;
-    this.#keepLast(i);
-  }
-
-  #keepLast(i: number): void {
-    const { O } = this;
-    this.finalObservation.set(this.observation.subarray(i * O, (i + 1) * O), i * O);
-    const S = this.signalsLength;
-    this.finalSignals.set(this.signals.subarray(i * S, (i + 1) * S), i * S);
-    const P = this.predicates.length / this.B;
-    this.finalPredicates.set(this.predicates.subarray(i * P, (i + 1) * P), i * P);
   }
 
   #reset(i: number, episode: number): void {
@@ -544,7 +409,7 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
   #startEpisode(i: number, episode: number): string | undefined {
     const sim = this.#sim;
     const { mujoco, model, data } = sim;
-    const key = { seed: this.#state.keys[0]!, environment: this.#environment(i), episode };
+    const key = { seed: this.#state.keys[0]!, environment: this.#state.environment(i), episode };
     const parameters = this.#randomizer.nominal.length;
     if (parameters > 0) {
       this.#randomizer.load(this.#randomizer.nominal);
@@ -578,32 +443,20 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
     }
     const [lo, hi] = this.#spec.latency;
     this.#state.latency[i] =
-      lo + Math.floor(this.#stream(LATENCY_STREAM, i, episode).uniform() * (hi - lo + 1));
+      lo + Math.floor(this.#state.stream(LATENCY_STREAM, i, episode).uniform() * (hi - lo + 1));
     this.#monitor?.begin(i);
-    const cause = this.#observe(i, this.#state.queue.subarray(base * A, (base + 1) * A));
+    const cause = this.#sampler.observe(i, this.#state.queue.subarray(base * A, (base + 1) * A));
     this.#monitor?.enter(i);
     this.#state.save(i);
     return cause;
   }
 
-  #environment(i: number): number {
-    return (this.#state.keys[1]! + i) >>> 0;
-  }
-
-  #stream(stream: number, i: number, episode: number): PhiloxStream {
-    return new PhiloxStream(this.#state.keys[0]!, stream, this.#environment(i), episode);
-  }
-
-  #part(slot: Slot): Float64Array {
-    return this.#outputs.subarray(slot.offset, slot.offset + slot.length);
-  }
-
-  /** Buffers that belong to the state. */
   /** Without the episode, which keys randomness. */
   #keptOfOne(): StatePart[] {
     return this.#kept().filter((part) => part !== this.episode);
   }
 
+  /** Buffers that belong to the state. */
   #kept(): StatePart[] {
     return [
       this.observation,
@@ -625,36 +478,6 @@ class WasmBatch<P extends { readonly needs: number }> extends BufferedBatch impl
       this.violated,
     ];
   }
-}
-
-const drivenNames = ['qpos', 'qvel', 'force', 'position', 'rotation'] as const;
-const sceneNames = ['qpos', 'qvel', 'mocapPos', 'mocapQuat', 'bodyPos', 'bodyQuat'] as const;
-
-function sceneArrays(sim: Simulation): Record<(typeof sceneNames)[number], Float64Array> {
-  return {
-    qpos: sim.qpos,
-    qvel: sim.qvel,
-    mocapPos: sim.mocap_pos,
-    mocapQuat: sim.mocap_quat,
-    bodyPos: sim.body_pos,
-    bodyQuat: sim.body_quat,
-  };
-}
-
-function drivenArrays(sim: Simulation): Record<(typeof drivenNames)[number], Float64Array> {
-  return {
-    qpos: sim.qpos,
-    qvel: sim.qvel,
-    force: sim.actuator_force,
-    position: sim.xpos,
-    rotation: sim.xquat,
-  };
-}
-
-function requireNumbers(name: string, values: Float64Array, length: number): void {
-  if (values.length !== length)
-    throw new VernierError('SHAPE', `${name}: expected ${length} numbers, got ${values.length}`);
-  if (!values.every(Number.isFinite)) throw new VernierError('NUMERIC', `${name} is not finite`);
 }
 
 function busy(): VernierError {

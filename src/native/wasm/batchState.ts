@@ -1,4 +1,5 @@
 import { VernierError } from '#core/errors';
+import { PhiloxStream } from '#core/philox';
 import type { Randomizer } from '#native/wasm/randomize';
 import type { Simulation } from '#native/wasm/simulation';
 
@@ -54,6 +55,16 @@ export class BatchState {
     this.steps = new Uint32Array(B);
     this.held = new Uint32Array(B);
     this.finished = new Uint8Array(B);
+  }
+
+  /** Index of row i in the randomness keys. */
+  environment(i: number): number {
+    return (this.keys[1]! + i) >>> 0;
+  }
+
+  /** Random numbers of one purpose in one episode of row i. */
+  stream(purpose: number, i: number, episode: number): PhiloxStream {
+    return new PhiloxStream(this.keys[0]!, purpose, this.environment(i), episode);
   }
 
   command(i: number): Float64Array {
