@@ -217,12 +217,6 @@ export class FaultyGraph {
     return sum;
   }
 
-  /** The shortest time from one of the arm's samples to the next since then, s. */
-  shortest(since: number): number {
-    const times = [...this.#pairs(since)].map(([from, to]) => to.time - from.time);
-    return Math.min(...times.filter((time) => time > 0));
-  }
-
   /** How far the farthest joint is from where it was in the last sample before then, rad. @param since seconds by clock() */
   away(since: number): number {
     const before = this.#arm.findLast(({ time }) => time <= since)!.position;

@@ -101,7 +101,6 @@ describe.skipIf(cycloneMissing)('a process that fails', { timeout: 600_000 }, ()
       console.log(
         `1 kHz: ${graph.states - sent} sent, ${taken() - before} taken in ${(clock() - since).toFixed(1)} s`,
       );
-      expect(graph.shortest(since)).toBeLessThan(0.0015);
       await graph.moves();
       expect(await graph.state()).toBe('active');
       await robot.kill('arm');
