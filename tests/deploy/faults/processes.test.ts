@@ -6,7 +6,7 @@ import { FaultyRobot, servos } from './processes.js';
 const isolation = isolate();
 
 /** Joint states at 1 kHz that are taken meanwhile. */
-const TAKEN = 1000;
+const TAKEN = 400;
 /** A servo that is told to hold in full motion comes to rest within so much, rad. */
 const SETTLED = 0.03;
 
