@@ -1,6 +1,7 @@
 import { type Demos, loadDemos, saveDemos } from '#data/demos';
+import { mirrorDemos } from '#data/mirror';
 import type { Replay } from '#data/replay';
-import { loadBase, prepareBase } from '#learn/baseStage';
+import { fitToDemos, loadBase, prepareBase } from '#learn/baseStage';
 import { type LoadedCheckpoint, loadLatestCheckpoint } from '#learn/checkpoint';
 import { collectDemos, labelDemos } from '#learn/collect';
 import { type Evaluation, evaluate, SELECTION_SEED, unlessStopped } from '#learn/evaluate';
@@ -16,7 +17,7 @@ import { taskProblem } from '#learn/taskProblem';
 import { Trainer } from '#learn/trainer';
 import type { CompileOptions } from '#nn/compile';
 import { type BaseModel, makeBase } from '#policy/bundle';
-import { actionsUnscaled, fitNormaliser, type Normaliser } from '#policy/normaliser';
+import { actionsUnscaled, type Normaliser } from '#policy/normaliser';
 import { ResidualPolicy } from '#policy/residualPolicy';
 import { describeWarning } from '#reward/hackAlarm';
 import type { ResolvedTask } from '#spec/resolved';
@@ -106,6 +107,8 @@ class TrainingRun {
     claimFolder(this.#run, this.#problem.taskHash, this.#config);
     const checkpoint = loadLatestCheckpoint(this.#run.path);
     if (checkpoint) this.#checkCheckpoint(checkpoint);
+    const { base: cloned, residual } = this.#config;
+    if (cloned.mirror || residual.mirror) await this.#problem.mirror?.check();
     const demos = await this.#demos();
     if (!demos) return this.#interrupted(0);
     const base = await this.#base(demos);
@@ -148,6 +151,7 @@ class TrainingRun {
     return prepareBase({
       settings,
       demos,
+      mirror: this.#problem.mirror,
       file,
       compile: this.#compile,
       report: ({ step, steps: total, loss, validation }) =>
@@ -164,7 +168,9 @@ class TrainingRun {
 
   #normaliser(demos: Demos): Normaliser {
     const { base, residual } = this.#config;
-    const fitted = fitNormaliser(demos.observation, demos.O, demos.action, demos.A, {
+    const { mirror } = this.#problem;
+    const mirrored = residual.mirror && mirror ? mirrorDemos(demos, mirror) : undefined;
+    const fitted = fitToDemos(demos, mirrored, {
       scale: residual.scale,
       rangeFloor: base.action_range_floor,
       stdFloor: base.state_std_floor,
@@ -198,6 +204,7 @@ class TrainingRun {
       normaliser,
       demos: await this.#labelled(demos, used),
       aids: reward && { reward, horizon: this.#problem.horizon },
+      mirror: settings.mirror ? this.#problem.mirror : undefined,
       settings,
       compile: this.#compile,
     });

@@ -2,6 +2,7 @@ import type { ContainerData } from '#core/container';
 import { Draws } from '#core/draws';
 import { VernierError } from '#core/errors';
 import { PhiloxStream } from '#core/philox';
+import type { Mirror } from '#data/mirror';
 import { Replay, type StepBatch } from '#data/replay';
 import { Agent } from '#learn/agent';
 import { algorithmOf } from '#learn/algorithms';
@@ -29,6 +30,8 @@ export interface TrainerOptions {
   readonly demos: Replay | undefined;
   /** Aids on the way to the task's reward, and the steps of the longest episode; none when left out. */
   readonly aids?: { readonly reward: ResolvedReward; readonly horizon: number } | undefined;
+  /** A random half of each batch is seen in it; none when left out. */
+  readonly mirror?: Mirror | undefined;
   readonly settings: ResidualSpec;
   readonly compile: CompileOptions;
 }
@@ -84,7 +87,7 @@ export class Trainer {
     this.#shaper = aids && new RewardShaper(aids.reward, B, settings.gamma);
     const rng = new PhiloxStream(settings.seed, STREAMS.initial);
     this.agent = new Agent(
-      { O, A, environments: B, normaliser, settings, rng, compile: options.compile },
+      { O, A, environments: B, normaliser, settings, rng, mirror: options.mirror, compile: options.compile },
       algorithmOf(settings, A, rng),
     );
     const { n_step: nStep, gamma, replay: capacity } = settings;

@@ -115,6 +115,9 @@ export const baseSchema = z
       description:
         'Clones only the steps of the demonstrations after which success is nearer; for demonstrations of mixed quality (demos.successful_only: false).',
     }),
+    mirror: z.boolean().optional().meta({
+      description: 'Clones every demonstration and its mirror image; the task needs a `mirror` section.',
+    }),
     validation: z
       .number()
       .min(0)
@@ -163,6 +166,10 @@ export const residualSchema = z
       .default(0.5)
       .meta({ description: 'Share of each batch that comes from demonstrations.' }),
     replay: count.default(200_000).meta({ description: 'Transitions kept.' }),
+
+    mirror: z.boolean().optional().meta({
+      description: 'A random half of each batch is seen in the mirror; the task needs a `mirror` section.',
+    }),
 
     critics: z.int().min(1).max(64).default(4),
     min_of: z

@@ -1,6 +1,7 @@
 import type { ModelNames, ModelSource } from '#core/model';
 import type { Program, Slot } from '#expr/program';
 import type { DynamicsSpec, RandomizationSpec, Range } from '#native/physicsSpec';
+import type { ResolvedMirror } from '#spec/mirror';
 import type { ResolvedMonitors } from '#spec/monitor';
 import type { ResolvedReward } from '#spec/resolvedReward';
 import type { ControlAxis, ControlMode, RobotSpec } from '#spec/robotSchema';
@@ -129,6 +130,8 @@ export interface ResolvedTask {
   readonly actionNames: readonly string[];
   readonly program: Program;
   readonly expert: ResolvedExpert | undefined;
+  /** The task in a mirror; undefined where its file has no such section. */
+  readonly mirror: ResolvedMirror | undefined;
   /** Aids on the way to the reward; undefined without any. */
   readonly reward: ResolvedReward | undefined;
   /** The formulas under `spec` and `guard`. */

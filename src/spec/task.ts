@@ -11,6 +11,7 @@ import { requireAnalytic } from '#spec/dynamics';
 import { resolveExpert } from '#spec/expert';
 import { expandResidual } from '#spec/learningSchema';
 import { type Collection, find, robots, scenes, tasks } from '#spec/lookup';
+import { resolveMirror } from '#spec/mirror';
 import { parseFile } from '#spec/mistakes';
 import { composeModel } from '#spec/model';
 import { type ResolvedMonitors, resolveMonitors } from '#spec/monitor';
@@ -67,6 +68,7 @@ export async function loadTask(
     actionNames: entries,
     program,
     expert,
+    mirror: resolveMirror(spec, config, robot, control, names, program),
     reward,
     monitors,
   };

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { condition, expression } from '#spec/expressionSchema';
 import { baseSchema, demosSchema, evaluationSchema, residualSchema } from '#spec/learningSchema';
+import { taskMirrorSchema } from '#spec/mirrorSchema';
 import { rewardSchema } from '#spec/rewardSchema';
 import { controlSchema, dynamicsSchema } from '#spec/robotSchema';
 import { tgpoSchema } from '#spec/tgpoSchema';
@@ -196,6 +197,7 @@ export const taskSchema = z
     failure: condition.optional().meta({ description: 'Ends the episode without reward.' }),
     reward: rewardSchema,
     expert: expertSchema.optional(),
+    mirror: taskMirrorSchema.optional(),
     demos: demosSchema.prefault({}),
     base: baseSchema.prefault({}),
     residual: residualSchema.prefault({}),
