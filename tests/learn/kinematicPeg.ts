@@ -1,4 +1,5 @@
 import { PhiloxStream } from '#core/philox';
+import { identityPermutation, type SignedPermutation } from '#core/signedPermutation';
 import type { ExpertPolicy, LearnEnv, Problem, ProblemEnvOptions } from '#learn/problem';
 
 /** A peg, a hole, 3 mm of clearance, 25 Hz delta control, a drift and rim friction that are not observed: no
@@ -195,6 +196,13 @@ class KinematicPegExpert implements ExpertPolicy {
   }
 }
 
+/** In a mirror in the yz plane the named entries change their sign. */
+function turned(n: number, entries: readonly number[]): SignedPermutation {
+  const { source, sign } = identityPermutation(n);
+  for (const i of entries) sign[i] = -1;
+  return { source, sign };
+}
+
 export function kinematicPeg(options: { horizon?: number; noise?: number } = {}): Problem {
   const horizon = options.horizon ?? HORIZON;
   return {
@@ -209,6 +217,11 @@ export function kinematicPeg(options: { horizon?: number; noise?: number } = {})
     horizon,
     control: { mode: 'kinematic', unit: UNIT },
     signalNames: ['nearness', 'centred'],
+    mirror: {
+      observation: turned(O, [0, 3, 5, 7]),
+      action: turned(A, [0]),
+      check: async () => {},
+    },
     makeEnv: async ({ environments, seed }: ProblemEnvOptions) =>
       new KinematicPegEnv(environments, seed, horizon),
     makeExpert: (env, seed) => new KinematicPegExpert(env as KinematicPegEnv, seed, options.noise ?? 0.1),
