@@ -1,3 +1,4 @@
+import type { FreeCamera } from '#core/frame';
 import type { ModelNames, ModelSource } from '#core/model';
 import type { Program, Slot } from '#expr/program';
 import type { DynamicsSpec, RandomizationSpec, Range } from '#native/physicsSpec';
@@ -107,6 +108,15 @@ export interface ResolvedExpert {
   };
 }
 
+/** What a scorer sees the task through. */
+export interface ResolvedCamera {
+  readonly name: string;
+  readonly width: number;
+  readonly height: number;
+  /** A camera of the model by name, or a free one. */
+  readonly view: string | FreeCamera;
+}
+
 export interface ResolvedTask {
   readonly name: string;
   /** Absolute path of the task file. */
@@ -136,4 +146,6 @@ export interface ResolvedTask {
   readonly reward: ResolvedReward | undefined;
   /** The formulas under `spec` and `guard`. */
   readonly monitors: ResolvedMonitors | undefined;
+  /** In the order of the file. */
+  readonly cameras: readonly ResolvedCamera[];
 }

@@ -5,6 +5,7 @@ import type { ModelNames, ModelSource } from '#core/model';
 import { ExpressionCompiler } from '#expr/compile';
 import type { Program } from '#expr/program';
 import { modelNames } from '#native/modelNames';
+import { resolveCameras } from '#spec/cameras';
 import { ConfigFile, type Path } from '#spec/configFile';
 import { actionNames, resolveControl } from '#spec/control';
 import { requireAnalytic } from '#spec/dynamics';
@@ -71,6 +72,7 @@ export async function loadTask(
     mirror: resolveMirror(spec, config, robot, control, names, program),
     reward,
     monitors,
+    cameras: resolveCameras(spec.cameras, config, names),
   };
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { camerasSchema } from '#spec/camerasSchema';
 import { condition, expression } from '#spec/expressionSchema';
 import { baseSchema, demosSchema, evaluationSchema, residualSchema } from '#spec/learningSchema';
 import { taskMirrorSchema } from '#spec/mirrorSchema';
@@ -195,6 +196,7 @@ export const taskSchema = z
     guard: z.array(guardSchema).default([]).meta({ description: 'Safety clauses, watched at every step.' }),
     success_hold: count.default(1).meta({ description: 'Control steps in a row that success must hold.' }),
     failure: condition.optional().meta({ description: 'Ends the episode without reward.' }),
+    cameras: camerasSchema,
     reward: rewardSchema,
     expert: expertSchema.optional(),
     mirror: taskMirrorSchema.optional(),
