@@ -4,6 +4,7 @@ import { condition, expression } from '#spec/expressionSchema';
 import { baseSchema, demosSchema, evaluationSchema, residualSchema } from '#spec/learningSchema';
 import { rewardSchema } from '#spec/rewardSchema';
 import { controlSchema, dynamicsSchema } from '#spec/robotSchema';
+import { scoresSchema } from '#spec/scores/scoreSchema';
 import { tgpoSchema } from '#spec/tgpoSchema';
 import { defaultSemantics } from '#stl/formula';
 
@@ -196,6 +197,7 @@ export const taskSchema = z
     success_hold: count.default(1).meta({ description: 'Control steps in a row that success must hold.' }),
     failure: condition.optional().meta({ description: 'Ends the episode without reward.' }),
     cameras: camerasSchema,
+    scores: scoresSchema,
     reward: rewardSchema,
     expert: expertSchema.optional(),
     demos: demosSchema.prefault({}),
