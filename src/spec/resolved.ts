@@ -6,6 +6,7 @@ import type { ResolvedMirror } from '#spec/mirror';
 import type { ResolvedMonitors } from '#spec/monitor';
 import type { ResolvedReward } from '#spec/resolvedReward';
 import type { ControlAxis, ControlMode, RobotSpec } from '#spec/robotSchema';
+import type { ScoreBackend } from '#spec/scores/scoreSchema';
 import type { TaskSpec } from '#spec/taskSchema';
 
 /** What the task and robot files say, with every name looked up in the model: ids are MuJoCo's. */
@@ -117,6 +118,20 @@ export interface ResolvedCamera {
   readonly view: string | FreeCamera;
 }
 
+/** A named judge of pictures. Plain data: a worker is sent it as it is. */
+export interface ResolvedScore {
+  readonly name: string;
+  readonly backend: ScoreBackend;
+  /** Names of the task's cameras, in the order of a moment's views. */
+  readonly cameras: readonly string[];
+  /** Every so many samples of an episode are scored. */
+  readonly every: number;
+  /** Empty where the task says nothing. */
+  readonly instruction: string;
+  /** Absolute; what paths in the settings are relative to. */
+  readonly directory: string;
+}
+
 export interface ResolvedTask {
   readonly name: string;
   /** Absolute path of the task file. */
@@ -148,4 +163,6 @@ export interface ResolvedTask {
   readonly monitors: ResolvedMonitors | undefined;
   /** In the order of the file. */
   readonly cameras: readonly ResolvedCamera[];
+  /** In the order of the file. */
+  readonly scores: readonly ResolvedScore[];
 }

@@ -20,6 +20,7 @@ import { resolveRandomize } from '#spec/randomize';
 import type { ResolvedControl, ResolvedRobot, ResolvedTask } from '#spec/resolved';
 import { resolveReward, termsOf } from '#spec/reward';
 import { readRobot, resolveRobot, robotNames, shortPath } from '#spec/robot';
+import { resolveScores } from '#spec/scores/resolveScores';
 import { type TaskSpec, taskSchema } from '#spec/taskSchema';
 
 export type { ResolvedTask } from '#spec/resolved';
@@ -50,6 +51,7 @@ export async function loadTask(
   const randomize = resolveRandomize(spec, config, robot, names);
   const compiler = new ExpressionCompiler(names, robotNames(robot, entries.length));
   const { program, expert, reward, monitors } = compileTask(spec, config, compiler, control, robot);
+  const cameras = resolveCameras(spec.cameras, config, names);
   if (control.dynamics) requireAnalytic(program, randomize, config);
   return {
     name: spec.name,
@@ -72,7 +74,8 @@ export async function loadTask(
     mirror: resolveMirror(spec, config, robot, control, names, program),
     reward,
     monitors,
-    cameras: resolveCameras(spec.cameras, config, names),
+    cameras,
+    scores: resolveScores(spec, config, cameras, file),
   };
 }
 
