@@ -55,10 +55,17 @@ const studies: Readonly<Record<string, Study>> = {
     overrides: ['demos.episodes=4', 'residual.evaluate_every=1000', 'residual.evaluate_episodes=50'],
     variants: {
       plain: { what: 'nothing added', overrides: [] },
-      mirror_base: { what: 'mirror images for the base', overrides: ['base.mirror=true'] },
       mirror: {
         what: 'mirror images for base and replay',
         overrides: ['base.mirror=true', 'residual.mirror=true'],
+      },
+      backward: {
+        what: 'starts from the end of demonstrations backwards',
+        overrides: ['residual.starts={kind: backward}'],
+      },
+      medium: {
+        what: 'starts where success is least certain',
+        overrides: ['residual.starts={kind: medium}'],
       },
     },
   },

@@ -23,6 +23,8 @@ export type LearnEnv = Pick<
   | 'reset'
   | 'step'
   | 'stepAsync'
+  | 'getEnvironment'
+  | 'setEnvironment'
   | 'getState'
   | 'setState'
   | 'close'

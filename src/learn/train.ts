@@ -4,6 +4,7 @@ import type { Replay } from '#data/replay';
 import { fitToDemos, loadBase, prepareBase } from '#learn/baseStage';
 import { type LoadedCheckpoint, loadLatestCheckpoint } from '#learn/checkpoint';
 import { collectDemos, labelDemos } from '#learn/collect';
+import { demoStates } from '#learn/demoStates';
 import { type Evaluation, evaluate, SELECTION_SEED, unlessStopped } from '#learn/evaluate';
 import { type PhaseName, scoreOf, type TrainEvent } from '#learn/events';
 import type { LearnEnv, Problem } from '#learn/problem';
@@ -13,6 +14,7 @@ import type { RunDirectory } from '#learn/runDirectory';
 import { checkTask, restoreRun, saveRun } from '#learn/runState';
 import { ship, type TrainResult } from '#learn/shipping';
 import { actingValues, type Best, type Stage } from '#learn/stage';
+import { StartCurriculum } from '#learn/startCurriculum';
 import { taskProblem } from '#learn/taskProblem';
 import { Trainer } from '#learn/trainer';
 import type { CompileOptions } from '#nn/compile';
@@ -204,6 +206,7 @@ class TrainingRun {
       normaliser,
       demos: await this.#labelled(demos, used),
       aids: reward && { reward, horizon: this.#problem.horizon },
+      starts: await this.#starts(demos, env.B),
       mirror: settings.mirror ? this.#problem.mirror : undefined,
       settings,
       compile: this.#compile,
@@ -236,6 +239,11 @@ class TrainingRun {
     }
     if (!(await this.#online(stage))) return this.#interrupted(trainer.counters.environmentSteps);
     return this.#finish(stage);
+  }
+
+  async #starts(demos: Demos, B: number): Promise<StartCurriculum | undefined> {
+    const { starts, seed } = this.#config.residual;
+    return starts && new StartCurriculum(await demoStates(this.#problem, demos), starts, B, seed);
   }
 
   async #policies(used: BaseModel, base: BaseModel, B: number, rows: number) {

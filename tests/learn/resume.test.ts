@@ -111,6 +111,8 @@ describe('resuming', { timeout: 240_000 }, () => {
       { algorithm: 'ibrl' },
       { learner_thread: true },
       { mirror: true },
+      { starts: { kind: 'backward', memory: 2, advance: 0.5 } },
+      { starts: { kind: 'medium' } },
     ]) {
       const reference = await uninterrupted(240, residual);
       const folder = newFolder();
