@@ -102,25 +102,26 @@ void SceneRenderer::place(const ScenePose& pose) {
   if (failure != nullptr) throw Error("PHYSICS", failure);
 }
 
-void SceneRenderer::draw(mjrRect viewport, std::uint8_t* outRgb) {
-  const OffscreenContext::Scope current(context_);
-  const char* failure = physics::trapped([&] {
-    mjv_updateScene(model_.get(), data_.get(), &option_, nullptr, &camera_, mjCAT_ALL, &scene_);
-    mjr_render(viewport, &scene_, &drawing_);
-    mjr_readPixels(outRgb, nullptr, viewport, &drawing_);
-  });
-  if (failure != nullptr) throw Error("BACKEND", std::string("cannot render: ") + failure);
-}
-
-void SceneRenderer::render(const ScenePose& pose, std::span<std::uint8_t> outRgb) {
-  const std::size_t row = std::size_t{3} * static_cast<std::size_t>(settings_.width);
-  const auto rows = static_cast<std::size_t>(settings_.height);
+void SceneRenderer::draw(int width, int height, std::span<std::uint8_t> outRgb) {
+  if (width < 1 || height < 1 || width > settings_.width || height > settings_.height) {
+    throw Error("SHAPE", "a picture of " + std::to_string(width) + " x " + std::to_string(height) +
+                             " pixels, the renderer was made for " + std::to_string(settings_.width) + " x " +
+                             std::to_string(settings_.height));
+  }
+  const std::size_t row = std::size_t{3} * static_cast<std::size_t>(width);
+  const auto rows = static_cast<std::size_t>(height);
   if (outRgb.size() != row * rows) {
     throw Error("SHAPE", "the picture needs " + std::to_string(row * rows) + " bytes, the buffer has " +
                              std::to_string(outRgb.size()));
   }
-  place(pose);
-  draw({0, 0, settings_.width, settings_.height}, outRgb.data());
+  const mjrRect viewport{0, 0, width, height};
+  const OffscreenContext::Scope current(context_);
+  const char* failure = physics::trapped([&] {
+    mjv_updateScene(model_.get(), data_.get(), &option_, nullptr, &camera_, mjCAT_ALL, &scene_);
+    mjr_render(viewport, &scene_, &drawing_);
+    mjr_readPixels(outRgb.data(), nullptr, viewport, &drawing_);
+  });
+  if (failure != nullptr) throw Error("BACKEND", std::string("cannot render: ") + failure);
   // OpenGL's first row is the bottom one.
   for (std::size_t top = 0, bottom = rows - 1; top < bottom; ++top, --bottom) {
     std::swap_ranges(outRgb.data() + top * row, outRgb.data() + (top + 1) * row, outRgb.data() + bottom * row);

@@ -14,7 +14,7 @@
 namespace vernier::render {
 
 struct Settings {
-  int width = 0;
+  int width = 0;  // of the largest picture
   int height = 0;
   bool shadows = false;
   int samples = 0;  // of multisampling; a software driver is fastest without
@@ -47,13 +47,12 @@ class SceneRenderer {
   std::vector<std::string> cameras() const;
   void useFixedCamera(const std::string& name);
   void useFreeCamera(const FreeCamera& camera);
-  // Draws into `outRgb` [height, width, 3], top row first.
-  void render(const ScenePose& pose, std::span<std::uint8_t> outRgb);
+  // Moves the scene; what is drawn from then on shows it so.
+  void place(const ScenePose& pose);
+  // Draws what the camera sees into `outRgb` [height, width, 3], top row first; neither side above the settings'.
+  void draw(int width, int height, std::span<std::uint8_t> outRgb);
 
  private:
-  void place(const ScenePose& pose);
-  void draw(mjrRect viewport, std::uint8_t* outRgb);
-
   Settings settings_;
   physics::ModelPtr model_;
   physics::DataPtr data_;

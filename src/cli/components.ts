@@ -161,7 +161,7 @@ function python(): Component {
 
 async function egl(): Promise<Component> {
   const name = 'EGL rendering';
-  const { Renderer } = await import('#view/renderer');
+  const { Renderer } = await import('#env/renderer');
   try {
     const renderer = new Renderer({ xml: '<mujoco/>', files: new Map() }, { width: 16, height: 16 });
     renderer.close();

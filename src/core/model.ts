@@ -19,6 +19,7 @@ export interface ModelNames {
   readonly joint: readonly string[];
   readonly actuator: readonly string[];
   readonly sensor: readonly string[];
+  readonly camera: readonly string[];
   readonly keyframe: readonly string[];
 
   readonly nq: number;

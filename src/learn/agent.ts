@@ -1,5 +1,6 @@
 import type { Draws } from '#core/draws';
 import type { PhiloxStream } from '#core/philox';
+import { type Mirror, mirrorRows } from '#data/mirror';
 import type { Replay, SampledBatch } from '#data/replay';
 import { type CompileOptions, compile, indexInputOf, type Program, type Stage } from '#nn/compile';
 import {
@@ -43,6 +44,8 @@ export interface AgentOptions {
   readonly normaliser: Normaliser;
   readonly settings: ResidualSpec;
   readonly rng: PhiloxStream;
+  /** A random half of each batch is seen in it. */
+  readonly mirror?: Mirror | undefined;
   readonly compile: CompileOptions;
 }
 
@@ -339,10 +342,18 @@ class UpdateProgram {
   readonly #actorNoise: Float32Array | undefined;
   readonly #scale: Float32Array | undefined;
   readonly #settings: ResidualSpec;
+  readonly #mirror:
+    | { readonly map: Mirror; readonly coins: Float32Array; readonly scratch: Float32Array }
+    | undefined;
 
   constructor(name: string, options: AgentOptions, stages: readonly Stage[]) {
     const { O, A, settings } = options;
     this.#settings = settings;
+    this.#mirror = options.mirror && {
+      map: options.mirror,
+      coins: new Float32Array(settings.batch),
+      scratch: new Float32Array(settings.batch * Math.max(O, A)),
+    };
     this.program = compile({ name, stages }, options.compile);
     const optional = (field: string, size: number): Float32Array =>
       (this.program.inputs[field] as Float32Array | undefined) ?? new Float32Array(size);
@@ -361,6 +372,11 @@ class UpdateProgram {
     const fromDemos = demos === undefined ? 0 : Math.round(batch * share);
     demos?.sample(draws, this.batch, 0, fromDemos);
     online.sample(draws, this.batch, fromDemos, batch - fromDemos);
+    if (this.#mirror) {
+      const { map, coins, scratch } = this.#mirror;
+      draws.uniforms(coins);
+      mirrorRows(this.batch, map, coins, scratch);
+    }
     draws.distinct(this.members, critics);
     draws.normals(this.noise);
     if (this.#actorNoise) draws.normals(this.#actorNoise);

@@ -1,8 +1,10 @@
 import { type Demos, loadDemos, saveDemos } from '#data/demos';
+import { mirrorDemos } from '#data/mirror';
 import type { Replay } from '#data/replay';
-import { loadBase, prepareBase } from '#learn/baseStage';
+import { fitToDemos, loadBase, prepareBase } from '#learn/baseStage';
 import { type LoadedCheckpoint, loadLatestCheckpoint } from '#learn/checkpoint';
 import { collectDemos, labelDemos } from '#learn/collect';
+import { demoStates } from '#learn/demoStates';
 import { type Evaluation, evaluate, SELECTION_SEED, unlessStopped } from '#learn/evaluate';
 import { type PhaseName, scoreOf, type TrainEvent } from '#learn/events';
 import type { LearnEnv, Problem } from '#learn/problem';
@@ -12,11 +14,12 @@ import type { RunDirectory } from '#learn/runDirectory';
 import { checkTask, restoreRun, saveRun } from '#learn/runState';
 import { ship, type TrainResult } from '#learn/shipping';
 import { actingValues, type Best, type Stage } from '#learn/stage';
+import { StartCurriculum } from '#learn/startCurriculum';
 import { taskProblem } from '#learn/taskProblem';
 import { Trainer } from '#learn/trainer';
 import type { CompileOptions } from '#nn/compile';
 import { type BaseModel, makeBase } from '#policy/bundle';
-import { actionsUnscaled, fitNormaliser, type Normaliser } from '#policy/normaliser';
+import { actionsUnscaled, type Normaliser } from '#policy/normaliser';
 import { ResidualPolicy } from '#policy/residualPolicy';
 import { describeWarning } from '#reward/hackAlarm';
 import type { ResolvedTask } from '#spec/resolved';
@@ -106,6 +109,8 @@ class TrainingRun {
     claimFolder(this.#run, this.#problem.taskHash, this.#config);
     const checkpoint = loadLatestCheckpoint(this.#run.path);
     if (checkpoint) this.#checkCheckpoint(checkpoint);
+    const { base: cloned, residual } = this.#config;
+    if (cloned.mirror || residual.mirror) await this.#problem.mirror?.check();
     const demos = await this.#demos();
     if (!demos) return this.#interrupted(0);
     const base = await this.#base(demos);
@@ -148,6 +153,7 @@ class TrainingRun {
     return prepareBase({
       settings,
       demos,
+      mirror: this.#problem.mirror,
       file,
       compile: this.#compile,
       report: ({ step, steps: total, loss, validation }) =>
@@ -164,7 +170,9 @@ class TrainingRun {
 
   #normaliser(demos: Demos): Normaliser {
     const { base, residual } = this.#config;
-    const fitted = fitNormaliser(demos.observation, demos.O, demos.action, demos.A, {
+    const { mirror } = this.#problem;
+    const mirrored = residual.mirror && mirror ? mirrorDemos(demos, mirror) : undefined;
+    const fitted = fitToDemos(demos, mirrored, {
       scale: residual.scale,
       rangeFloor: base.action_range_floor,
       stdFloor: base.state_std_floor,
@@ -198,6 +206,8 @@ class TrainingRun {
       normaliser,
       demos: await this.#labelled(demos, used),
       aids: reward && { reward, horizon: this.#problem.horizon },
+      starts: await this.#starts(demos, env.B),
+      mirror: settings.mirror ? this.#problem.mirror : undefined,
       settings,
       compile: this.#compile,
     });
@@ -229,6 +239,11 @@ class TrainingRun {
     }
     if (!(await this.#online(stage))) return this.#interrupted(trainer.counters.environmentSteps);
     return this.#finish(stage);
+  }
+
+  async #starts(demos: Demos, B: number): Promise<StartCurriculum | undefined> {
+    const { starts, seed } = this.#config.residual;
+    return starts && new StartCurriculum(await demoStates(this.#problem, demos), starts, B, seed);
   }
 
   async #policies(used: BaseModel, base: BaseModel, B: number, rows: number) {

@@ -2,11 +2,13 @@ import type { ContainerData } from '#core/container';
 import { Draws } from '#core/draws';
 import { VernierError } from '#core/errors';
 import { PhiloxStream } from '#core/philox';
+import type { Mirror } from '#data/mirror';
 import { Replay, type StepBatch } from '#data/replay';
 import { Agent } from '#learn/agent';
 import { algorithmOf } from '#learn/algorithms';
 import { type Checkpoint, partOf, restoreInto, type StateCollector } from '#learn/checkpoint';
 import type { LearnEnv } from '#learn/problem';
+import type { StartCurriculum } from '#learn/startCurriculum';
 import type { CompileOptions } from '#nn/compile';
 import { compose } from '#policy/compose';
 import type { Normaliser } from '#policy/normaliser';
@@ -29,6 +31,10 @@ export interface TrainerOptions {
   readonly demos: Replay | undefined;
   /** Aids on the way to the task's reward, and the steps of the longest episode; none when left out. */
   readonly aids?: { readonly reward: ResolvedReward; readonly horizon: number } | undefined;
+  /** Puts episodes onto demonstrations. */
+  readonly starts?: StartCurriculum | undefined;
+  /** A random half of each batch is seen in it; none when left out. */
+  readonly mirror?: Mirror | undefined;
   readonly settings: ResidualSpec;
   readonly compile: CompileOptions;
 }
@@ -84,7 +90,7 @@ export class Trainer {
     this.#shaper = aids && new RewardShaper(aids.reward, B, settings.gamma);
     const rng = new PhiloxStream(settings.seed, STREAMS.initial);
     this.agent = new Agent(
-      { O, A, environments: B, normaliser, settings, rng, compile: options.compile },
+      { O, A, environments: B, normaliser, settings, rng, mirror: options.mirror, compile: options.compile },
       algorithmOf(settings, A, rng),
     );
     const { n_step: nStep, gamma, replay: capacity } = settings;
@@ -116,8 +122,9 @@ export class Trainer {
 
   /** Starts the first episodes. Not for a trainer that takes over a checkpoint. */
   async begin(): Promise<void> {
-    const { env, base, settings } = this.#options;
+    const { env, base, settings, starts } = this.#options;
     env.reset({ seed: settings.seed });
+    for (let row = 0; row < env.B; row++) starts?.begin(env, row);
     for (let row = 0; row < env.B; row++) this.#shaper?.begin(row, signalsOf(env.signals, row, env.B));
     base.reset();
     await this.#askBase(env.observation);
@@ -187,7 +194,7 @@ export class Trainer {
   /** Stores the round's steps. The base's next action continues its chunk on the final observation; only then does
    * it start afresh where an episode ended, by termination or truncation alike. */
   async #store(): Promise<void> {
-    const { env, base } = this.#options;
+    const { env, base, starts } = this.#options;
     await this.#askBase(env.finalObservation);
     let ended = false;
     for (let row = 0; row < env.B; row++) {
@@ -200,6 +207,11 @@ export class Trainer {
       } else {
         this.#addStep(row, done);
         if (done) this.#countEpisode(env.success[row]!);
+      }
+      if (done) {
+        // What the row's buffers said of the step is stored by now: a start on a demonstration takes them over.
+        starts?.finish(row, env.success[row] === 1);
+        starts?.begin(env, row);
       }
       if (done) this.#shaper?.begin(row, signalsOf(env.signals, row, env.B));
     }
@@ -321,6 +333,7 @@ export class Trainer {
       counters: { ...this.counters },
       recent: [...this.recent],
       ...(this.#shaper ? { reward: this.#shaper.save() } : {}),
+      ...(this.#options.starts ? { starts: this.#options.starts.save() } : {}),
       draws: { explore: explore.position, sample: sample.position, warmup: warmup.position },
     };
   }
@@ -340,10 +353,12 @@ export class Trainer {
       counters: Counters;
       recent: number[];
       reward?: unknown;
+      starts?: unknown;
       draws: { explore: number; sample: number; warmup: number };
     };
     Object.assign(this.counters, meta.counters);
     this.#shaper?.restore(meta.reward);
+    this.#options.starts?.restore(meta.starts);
     this.recent.splice(0, this.recent.length, ...meta.recent);
     this.#draws.explore.position = meta.draws.explore;
     this.#draws.sample.position = meta.draws.sample;

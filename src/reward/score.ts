@@ -1,20 +1,9 @@
+import type { Moment } from '#core/frame';
+
 /** The contract of everything that judges pictures: a scorer is asked how far along a task is, and answers for each
  * moment with a number or with nothing. It never guesses: what it cannot tell, and what it answers unreadably, is missing. */
 
-/** One camera's picture of a moment. @shape rgb [height,width,3], top row first */
-export interface Frame {
-  readonly camera: string;
-  readonly width: number;
-  readonly height: number;
-  readonly rgb: Uint8Array;
-  /** Hex SHA-256 of the size and the pixels. */
-  readonly hash: string;
-}
-
-/** One sample of an episode as the task's cameras see it, in the order of the scorer's list of cameras. */
-export interface Moment {
-  readonly views: readonly Frame[];
-}
+export type { Frame, Moment } from '#core/frame';
 
 /** Moments of one episode in the order of time. */
 export interface ScoreRequest {
@@ -48,4 +37,14 @@ export interface Scorer {
    * @throws VernierError when the model cannot be reached or breaks: then nothing is known of any of them */
   score(requests: readonly ScoreRequest[]): Promise<readonly Scores[]>;
   close(): Promise<void>;
+}
+
+/** What a scorer is made with beside its settings. */
+export interface ScorerContext {
+  /** Absolute: what paths in the settings are relative to. */
+  readonly directory: string;
+  readonly instruction: string;
+  /** The first and the last moment of a demonstration that succeeded, where there is one. */
+  readonly start?: Moment;
+  readonly goal?: Moment;
 }

@@ -115,6 +115,9 @@ export const baseSchema = z
       description:
         'Clones only the steps of the demonstrations after which success is nearer; for demonstrations of mixed quality (demos.successful_only: false).',
     }),
+    mirror: z.boolean().optional().meta({
+      description: 'Clones every demonstration and its mirror image; the task needs a `mirror` section.',
+    }),
     validation: z
       .number()
       .min(0)
@@ -124,6 +127,22 @@ export const baseSchema = z
     seed: seed.default(0),
   })
   .meta({ description: 'The base policy: a black box the residual corrects.' });
+
+const startsSchema = z.strictObject({
+  kind: z.enum(['backward', 'medium']).meta({
+    description:
+      'backward: from the last stage of the demonstrations to the first, as success grows; medium: where success is neither certain nor hopeless.',
+  }),
+  share: share
+    .default(0.5)
+    .meta({ description: 'Share of the training episodes; the others begin as the task has it.' }),
+  stages: count.default(10).meta({ description: 'Into so many the demonstrations are cut.' }),
+  advance: share
+    .default(0.7)
+    .meta({ description: 'backward: success at which starts move on to the stage before.' }),
+  memory: count.default(20).meta({ description: 'Episodes over which success is counted.' }),
+});
+export type StartsSpec = z.output<typeof startsSchema>;
 
 export const residualSchema = z
   .strictObject({
@@ -163,6 +182,14 @@ export const residualSchema = z
       .default(0.5)
       .meta({ description: 'Share of each batch that comes from demonstrations.' }),
     replay: count.default(200_000).meta({ description: 'Transitions kept.' }),
+
+    mirror: z.boolean().optional().meta({
+      description: 'A random half of each batch is seen in the mirror; the task needs a `mirror` section.',
+    }),
+
+    starts: startsSchema.optional().meta({
+      description: 'Training episodes that begin in states along the demonstrations.',
+    }),
 
     critics: z.int().min(1).max(64).default(4),
     min_of: z

@@ -5,12 +5,14 @@ import type { ModelNames, ModelSource } from '#core/model';
 import { ExpressionCompiler } from '#expr/compile';
 import type { Program } from '#expr/program';
 import { modelNames } from '#native/modelNames';
+import { resolveCameras } from '#spec/cameras';
 import { ConfigFile, type Path } from '#spec/configFile';
 import { actionNames, resolveControl } from '#spec/control';
 import { requireAnalytic } from '#spec/dynamics';
 import { resolveExpert } from '#spec/expert';
 import { expandResidual } from '#spec/learningSchema';
 import { type Collection, find, robots, scenes, tasks } from '#spec/lookup';
+import { resolveMirror } from '#spec/mirror';
 import { parseFile } from '#spec/mistakes';
 import { composeModel } from '#spec/model';
 import { type ResolvedMonitors, resolveMonitors } from '#spec/monitor';
@@ -18,6 +20,7 @@ import { resolveRandomize } from '#spec/randomize';
 import type { ResolvedControl, ResolvedRobot, ResolvedTask } from '#spec/resolved';
 import { resolveReward, termsOf } from '#spec/reward';
 import { readRobot, resolveRobot, robotNames, shortPath } from '#spec/robot';
+import { resolveScores } from '#spec/scores/resolveScores';
 import { type TaskSpec, taskSchema } from '#spec/taskSchema';
 
 export type { ResolvedTask } from '#spec/resolved';
@@ -48,6 +51,7 @@ export async function loadTask(
   const randomize = resolveRandomize(spec, config, robot, names);
   const compiler = new ExpressionCompiler(names, robotNames(robot, entries.length));
   const { program, expert, reward, monitors } = compileTask(spec, config, compiler, control, robot);
+  const cameras = resolveCameras(spec.cameras, config, names);
   if (control.dynamics) requireAnalytic(program, randomize, config);
   return {
     name: spec.name,
@@ -67,8 +71,11 @@ export async function loadTask(
     actionNames: entries,
     program,
     expert,
+    mirror: resolveMirror(spec, config, robot, control, names, program),
     reward,
     monitors,
+    cameras,
+    scores: resolveScores(spec, config, cameras, file),
   };
 }
 

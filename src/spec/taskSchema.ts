@@ -1,8 +1,11 @@
 import { z } from 'zod';
+import { camerasSchema } from '#spec/camerasSchema';
 import { condition, expression } from '#spec/expressionSchema';
 import { baseSchema, demosSchema, evaluationSchema, residualSchema } from '#spec/learningSchema';
+import { taskMirrorSchema } from '#spec/mirrorSchema';
 import { rewardSchema } from '#spec/rewardSchema';
 import { controlSchema, dynamicsSchema } from '#spec/robotSchema';
+import { scoresSchema } from '#spec/scores/scoreSchema';
 import { tgpoSchema } from '#spec/tgpoSchema';
 import { defaultSemantics } from '#stl/formula';
 
@@ -194,8 +197,11 @@ export const taskSchema = z
     guard: z.array(guardSchema).default([]).meta({ description: 'Safety clauses, watched at every step.' }),
     success_hold: count.default(1).meta({ description: 'Control steps in a row that success must hold.' }),
     failure: condition.optional().meta({ description: 'Ends the episode without reward.' }),
+    cameras: camerasSchema,
+    scores: scoresSchema,
     reward: rewardSchema,
     expert: expertSchema.optional(),
+    mirror: taskMirrorSchema.optional(),
     demos: demosSchema.prefault({}),
     base: baseSchema.prefault({}),
     residual: residualSchema.prefault({}),

@@ -135,6 +135,7 @@ const emptyModel: ModelNames = {
   joint: [],
   actuator: [],
   sensor: [],
+  camera: [],
   keyframe: [],
   nq: 0,
   nv: 0,

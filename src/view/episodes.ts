@@ -1,9 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { VernierError } from '#core/errors';
+import type { Picture } from '#core/frame';
+import type { Renderer, ScenePose } from '#env/renderer';
 import type { VectorEnv } from '#env/vectorEnv';
 import { encodePng, evenlySpaced, ffmpegAvailable, filmstrip, writeMp4 } from '#view/frames';
-import type { Picture, Renderer, ScenePose } from '#view/renderer';
 
 /** Episodes played for the eye: recorded as poses first, drawn afterwards, so that the simulation does not wait
  * for pictures and a strip can be cut once the length is known. */

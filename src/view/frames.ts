@@ -2,7 +2,7 @@ import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { PNG } from 'pngjs';
 import { VernierError } from '#core/errors';
-import type { Picture } from '#view/renderer';
+import type { Picture } from '#core/frame';
 
 /** Pictures to files: PNG, strips of several frames, mp4 where ffmpeg is installed. */
 

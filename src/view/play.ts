@@ -1,5 +1,6 @@
 import { VernierError } from '#core/errors';
 import { makeEnv } from '#env/makeEnv';
+import { Renderer, type RendererOptions } from '#env/renderer';
 import type { VectorEnv } from '#env/vectorEnv';
 import type { ResolvedTask } from '#spec/resolved';
 import {
@@ -10,7 +11,6 @@ import {
   type SaveOptions,
   saveEpisode,
 } from '#view/episodes';
-import { Renderer, type RendererOptions } from '#view/renderer';
 
 /** Plays a policy or the expert on chosen episodes of a task and writes what it looks like. */
 

@@ -14,6 +14,7 @@ export const testNames: ModelNames = {
   joint: ['shoulder', 'slider', 'finger_joint', 'peg_free', 'knob'],
   actuator: ['shoulder_motor', 'slider_motor', 'finger_motor'],
   sensor: ['touch_pad', 'imu', 'peg'],
+  camera: ['overview', 'wrist'],
   keyframe: [],
   nq: 1 + 1 + 1 + 7 + 4,
   nv: 1 + 1 + 1 + 6 + 3,

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PNG } from 'pngjs';
 import { afterAll, describe, expect, it } from 'vitest';
+import { Renderer } from '#env/renderer';
 import { type Actor, type PlayedEnv, recordEpisode, saveEpisode } from '#view/episodes';
-import { Renderer } from '#view/renderer';
-import { renderingMissing } from './rendering.js';
+import { renderingMissing } from '../env/rendering.js';
 
 /** A slider that goes where its action says; reaching 1 ends the episode with success. */
 function slidingEnv(horizon: number, faultAt = Number.POSITIVE_INFINITY) {

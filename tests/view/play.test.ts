@@ -8,7 +8,7 @@ import type { VectorEnv } from '#env/vectorEnv';
 import { loadTask } from '#spec/task';
 import type { Actor } from '#view/episodes';
 import { type PlayedEpisode, type PlayOptions, parseCamera, playEpisodes } from '#view/play';
-import { renderingMissing } from './rendering.js';
+import { renderingMissing } from '../env/rendering.js';
 
 const task = await loadTask('tasks/peg_insertion.yaml');
 

@@ -129,6 +129,7 @@ Napi::Object describeModel(Napi::Env env, const mjModel& m) {
   out.names("joint", m, mjOBJ_JOINT, m.njnt);
   out.names("actuator", m, mjOBJ_ACTUATOR, m.nactuator);
   out.names("sensor", m, mjOBJ_SENSOR, m.nsensor);
+  out.names("camera", m, mjOBJ_CAMERA, m.ncam);
   out.names("keyframe", m, mjOBJ_KEY, m.nkey);
   out.set("nq", static_cast<double>(m.nq));
   out.set("nv", static_cast<double>(m.nv));

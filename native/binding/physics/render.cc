@@ -46,7 +46,8 @@ class SceneRendererObject : public Napi::ObjectWrap<SceneRendererObject> {
                                                InstanceMethod<&SceneRendererObject::cameras>("cameras"),
                                                InstanceMethod<&SceneRendererObject::useFixedCamera>("useFixedCamera"),
                                                InstanceMethod<&SceneRendererObject::useFreeCamera>("useFreeCamera"),
-                                               InstanceMethod<&SceneRendererObject::render>("render"),
+                                               InstanceMethod<&SceneRendererObject::place>("place"),
+                                               InstanceMethod<&SceneRendererObject::draw>("draw"),
                                                InstanceMethod<&SceneRendererObject::close>("close"),
                                            });
   }
@@ -82,19 +83,25 @@ class SceneRendererObject : public Napi::ObjectWrap<SceneRendererObject> {
     });
   }
 
-  void render(const Napi::CallbackInfo& info) {
+  void place(const Napi::CallbackInfo& info) {
     guard(info.Env(), [&] {
-      if (!info[0].IsObject() || !isTyped(info[1], napi_uint8_array)) {
-        throw Error("USAGE", "render: expected (pose, Uint8Array)");
-      }
+      if (!info[0].IsObject()) throw Error("USAGE", "place: expected a pose");
       const auto pose = info[0].As<Napi::Object>();
-      auto out = info[1].As<Napi::Uint8Array>();
-      renderer().render({.qpos = numbers(pose, "qpos"),
-                         .mocapPos = numbers(pose, "mocapPos"),
-                         .mocapQuat = numbers(pose, "mocapQuat"),
-                         .bodyPos = numbers(pose, "bodyPos"),
-                         .bodyQuat = numbers(pose, "bodyQuat")},
-                        std::span<std::uint8_t>(out.Data(), out.ElementLength()));
+      renderer().place({.qpos = numbers(pose, "qpos"),
+                        .mocapPos = numbers(pose, "mocapPos"),
+                        .mocapQuat = numbers(pose, "mocapQuat"),
+                        .bodyPos = numbers(pose, "bodyPos"),
+                        .bodyQuat = numbers(pose, "bodyQuat")});
+    });
+  }
+
+  // (width, height, outRgb)
+  void draw(const Napi::CallbackInfo& info) {
+    guard(info.Env(), [&] {
+      if (!isTyped(info[2], napi_uint8_array)) throw Error("USAGE", "draw: expected (width, height, Uint8Array)");
+      auto out = info[2].As<Napi::Uint8Array>();
+      renderer().draw(info[0].ToNumber().Int32Value(), info[1].ToNumber().Int32Value(),
+                      std::span<std::uint8_t>(out.Data(), out.ElementLength()));
     });
   }
 

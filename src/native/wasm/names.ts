@@ -25,6 +25,7 @@ export async function wasmModelNames(source: ModelSource): Promise<ModelNames> {
       joint: names(model.name_jntadr),
       actuator: names(model.name_actuatoradr),
       sensor: names(model.name_sensoradr),
+      camera: names(model.name_camadr),
       keyframe: names(model.name_keyadr),
       nq: model.nq,
       nv: model.nv,

@@ -1,5 +1,5 @@
+import { Renderer } from '#env/renderer';
 import { addonStatus } from '#native/addon';
-import { Renderer } from '#view/renderer';
 
 /** Why this machine cannot render, or undefined: what the tests that need pictures skip by. */
 export const renderingMissing = probe();

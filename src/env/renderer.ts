@@ -1,18 +1,12 @@
 import { nearestName, VernierError } from '#core/errors';
+import type { FreeCamera, Picture } from '#core/frame';
 import type { ModelSource } from '#core/model';
 import { requireAddon } from '#native/addon';
 
 /** Pictures of a MuJoCo scene, drawn without a display: EGL's surfaceless Mesa, one context per renderer. */
 
-/** Where a free camera looks from: around `lookat`, azimuth from the x axis, elevation negative from above. */
-export interface FreeCamera {
-  readonly lookat: readonly [x: number, y: number, z: number];
-  readonly distance: number;
-  readonly azimuthDeg: number;
-  readonly elevationDeg: number;
-}
-
 export interface RendererOptions {
+  /** Pixels of a picture; of the largest one, where `draw` is told others. */
   readonly width: number;
   readonly height: number;
   /** A camera of the model by name, or a free one; when left out the model's `overview`, else the whole model. */
@@ -37,20 +31,14 @@ interface NativeRenderer {
   cameras(): string[];
   useFixedCamera(name: string): void;
   useFreeCamera(...lookatDistanceAzimuthElevation: number[]): void;
-  render(pose: ScenePose, outRgb: Uint8Array): void;
+  place(pose: ScenePose): void;
+  draw(width: number, height: number, outRgb: Uint8Array): void;
   close(): void;
 }
 type NativeRendererClass = new (
   model: { xml: string; files: Readonly<Record<string, Uint8Array>> },
   options: { width: number; height: number; shadows: boolean; samples: number },
 ) => NativeRenderer;
-
-/** Rows of pixels, top first. @shape rgb [height,width,3] */
-export interface Picture {
-  readonly width: number;
-  readonly height: number;
-  readonly rgb: Uint8Array;
-}
 
 export class Renderer {
   readonly width: number;
@@ -93,10 +81,22 @@ export class Renderer {
     translate(() => this.#native.useFixedCamera(camera));
   }
 
+  /** Moves the scene. @throws SHAPE for a pose of another model */
+  place(pose: ScenePose): void {
+    translate(() => this.#native.place(pose));
+  }
+
+  /** The scene as it was placed last, from where the camera was put last.
+   * @throws SHAPE for sides above those the renderer was made with */
+  draw(width = this.width, height = this.height): Picture {
+    const rgb = new Uint8Array(3 * width * height);
+    translate(() => this.#native.draw(width, height, rgb));
+    return { width, height, rgb };
+  }
+
   render(pose: ScenePose): Picture {
-    const rgb = new Uint8Array(3 * this.width * this.height);
-    translate(() => this.#native.render(pose, rgb));
-    return { width: this.width, height: this.height, rgb };
+    this.place(pose);
+    return this.draw();
   }
 
   close(): void {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Picture, Renderer, type RendererOptions } from '#view/renderer';
+import type { Picture } from '#core/frame';
+import { Renderer, type RendererOptions } from '#env/renderer';
 import { renderingMissing } from './rendering.js';
 
 /** A red box on a slide along y, a green box fixed at x = 1, a blue mocap box, before a black void. */
