@@ -116,8 +116,8 @@ Frames of 224 x 224 in turns with those above, one thing changed in each; the ra
 ${variantRows.join('\n')}
 
 Corners cost more than pixels, so round bodies are drawn with fewer faces. What is left of the humanoid is mostly its floor:
-MuJoCo draws an endless plane as 200 x 200 squares whatever is asked for. A plane with a size, and a coarse third number in it, costs
-a twentieth of that. Reading pixels back, clearing and hashing do not count.
+MuJoCo draws an endless plane as 200 x 200 squares whatever is asked for. A plane with a size is drawn in squares
+as large as the third number of its size instead. Reading pixels back, clearing and hashing do not count.
 
 ## Threads of the driver
 

@@ -58,7 +58,7 @@ export const variants = {
   'without planes': { without: /<geom[^>]*type="plane"[^>]*>/g },
   'without round bodies and boxes': {
     without:
-      /<geom(?![^>]*type="(?:plane|mesh)")[^>]*>|<(?:free)?joint[^>]*>|<equality>[\s\S]*<\/equality>|<actuator>[\s\S]*<\/actuator>|<tendon>[\s\S]*<\/tendon>|<contact>[\s\S]*<\/contact>|<sensor>[\s\S]*<\/sensor>/g,
+      /<geom(?![^>]*type="(?:plane|mesh)")[^>]*>|<(?:free)?joint[^>]*>|<equality>[\s\S]*?<\/equality>|<actuator>[\s\S]*?<\/actuator>|<tendon>[\s\S]*?<\/tendon>|<contact>[\s\S]*?<\/contact>|<sensor>[\s\S]*?<\/sensor>/g,
     still: true,
   },
   nothing: { without: /^[\s\S]*$/, still: true },

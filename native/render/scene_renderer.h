@@ -18,7 +18,8 @@ struct Settings {
   int height = 0;
   bool shadows = false;
   int samples = 0;  // of multisampling; a software driver is fastest without
-  // Round bodies of fewer faces, enough for small pictures: what a software driver spends most of its time on is corners.
+  // Round bodies of fewer faces, enough for small pictures: what a software driver spends most of its time on is
+  // corners.
   bool coarse = false;
 };
 
