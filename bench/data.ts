@@ -52,7 +52,10 @@ const studies: Readonly<Record<string, Study>> = {
   'learn-peg_insertion': {
     title: 'peg_insertion: learning from 4 demonstrations',
     task: 'peg_insertion',
-    overrides: ['demos.episodes=4', 'residual.evaluate_every=1000', 'residual.evaluate_episodes=50'],
+    overrides: [
+      ...['demos.episodes=4', 'residual.steps=6000'],
+      ...['residual.evaluate_every=1000', 'residual.evaluate_episodes=50'],
+    ],
     variants: {
       plain: { what: 'nothing added', overrides: [] },
       mirror: {
@@ -66,6 +69,14 @@ const studies: Readonly<Record<string, Study>> = {
       medium: {
         what: 'starts where success is least certain',
         overrides: ['residual.starts={kind: medium}'],
+      },
+      imitation: {
+        what: "imitation in the actor's loss, fading",
+        overrides: ['residual.imitation={}'],
+      },
+      patches: {
+        what: 'steps of the expert where an episode has left the demonstrations',
+        overrides: ['residual.patches={}'],
       },
     },
   },

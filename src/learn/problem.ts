@@ -32,6 +32,8 @@ export type LearnEnv = Pick<
 
 /** A policy that knows the environment's insides and produces demonstrations. */
 export interface ExpertPolicy {
+  /** What a bit-exact continuation needs, by name: live arrays. */
+  readonly state?: Readonly<Record<string, Int32Array | Float64Array>>;
   /** Starts over in the rows whose mask is 1; everywhere without a mask. */
   reset(mask?: Uint8Array): void;
   /** @shape outAction [B,A] */

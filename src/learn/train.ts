@@ -7,6 +7,7 @@ import { collectDemos, labelDemos } from '#learn/collect';
 import { demoStates } from '#learn/demoStates';
 import { type Evaluation, evaluate, SELECTION_SEED, unlessStopped } from '#learn/evaluate';
 import { type PhaseName, scoreOf, type TrainEvent } from '#learn/events';
+import { DemoSupport, Patcher } from '#learn/patching';
 import type { LearnEnv, Problem } from '#learn/problem';
 import { Progress } from '#learn/progress';
 import { claimFolder, type RunConfig } from '#learn/runConfig';
@@ -207,6 +208,7 @@ class TrainingRun {
       demos: await this.#labelled(demos, used),
       aids: reward && { reward, horizon: this.#problem.horizon },
       starts: await this.#starts(demos, env.B),
+      patches: this.#patches(demos, env, normaliser),
       mirror: settings.mirror ? this.#problem.mirror : undefined,
       settings,
       compile: this.#compile,
@@ -244,6 +246,12 @@ class TrainingRun {
   async #starts(demos: Demos, B: number): Promise<StartCurriculum | undefined> {
     const { starts, seed } = this.#config.residual;
     return starts && new StartCurriculum(await demoStates(this.#problem, demos), starts, B, seed);
+  }
+
+  #patches(demos: Demos, env: LearnEnv, normaliser: Normaliser): Patcher | undefined {
+    const { patches, seed } = this.#config.residual;
+    const expert = patches?.by === 'expert' ? this.#problem.makeExpert(env, seed) : undefined;
+    return patches && new Patcher(new DemoSupport(demos, normaliser), patches, expert, env);
   }
 
   async #policies(used: BaseModel, base: BaseModel, B: number, rows: number) {

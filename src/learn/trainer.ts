@@ -7,6 +7,7 @@ import { Replay, type StepBatch } from '#data/replay';
 import { Agent } from '#learn/agent';
 import { algorithmOf } from '#learn/algorithms';
 import { type Checkpoint, partOf, restoreInto, type StateCollector } from '#learn/checkpoint';
+import type { Patcher } from '#learn/patching';
 import type { LearnEnv } from '#learn/problem';
 import type { StartCurriculum } from '#learn/startCurriculum';
 import type { CompileOptions } from '#nn/compile';
@@ -33,6 +34,8 @@ export interface TrainerOptions {
   readonly aids?: { readonly reward: ResolvedReward; readonly horizon: number } | undefined;
   /** Puts episodes onto demonstrations. */
   readonly starts?: StartCurriculum | undefined;
+  /** Puts steps of somebody who knows better in the place of explored ones. */
+  readonly patches?: Patcher | undefined;
   /** A random half of each batch is seen in it; none when left out. */
   readonly mirror?: Mirror | undefined;
   readonly settings: ResidualSpec;
@@ -126,6 +129,7 @@ export class Trainer {
     env.reset({ seed: settings.seed });
     for (let row = 0; row < env.B; row++) starts?.begin(env, row);
     for (let row = 0; row < env.B; row++) this.#shaper?.begin(row, signalsOf(env.signals, row, env.B));
+    this.#options.patches?.begin();
     base.reset();
     await this.#askBase(env.observation);
   }
@@ -188,6 +192,7 @@ export class Trainer {
       this.#draws.warmup.uniforms(agent.residual, -settings.warmup_noise, settings.warmup_noise);
     else agent.explore(step.observation, step.phase, step.base, this.#draws.explore, this.scale);
     compose(step.base, agent.residual, normaliser.actionHalf, step.action);
+    this.#options.patches?.patch(env, step, this.counters.environmentSteps);
     env.action.set(step.action);
   }
 
@@ -217,6 +222,7 @@ export class Trainer {
     }
     this.counters.environmentSteps += env.B;
     if (!ended) return;
+    this.#options.patches?.begin(this.#done);
     base.reset(this.#done);
     await this.#askBase(env.observation, this.#done);
   }
@@ -291,7 +297,10 @@ export class Trainer {
   }
 
   #sample(withActor: boolean): void {
-    this.agent.sample(withActor, this.replay, this.#options.demos, this.#draws.sample, this.scale);
+    this.agent.sample(withActor, this.replay, this.#options.demos, this.#draws.sample, {
+      scale: this.scale,
+      imitation: imitationAt(this.#options.settings, this.counters.environmentSteps),
+    });
   }
 
   #count(withActor: boolean): void {
@@ -317,7 +326,8 @@ export class Trainer {
   takeAverages(): Record<string, number> {
     const averages = Object.fromEntries([...this.#sums].map(([name, { sum, count }]) => [name, sum / count]));
     this.#sums = new Map();
-    return averages;
+    const patched = this.#options.patches?.takeShare();
+    return patched === undefined ? averages : { ...averages, patched };
   }
 
   /** Adds everything that a bit-exact continuation needs. */
@@ -326,6 +336,7 @@ export class Trainer {
     collector.add('agent', this.agent.state());
     collector.add('replay', this.replay.state());
     collector.add('base', base.state);
+    if (this.#options.patches) collector.add('patches', this.#options.patches.state);
     collector.add('env', { state: env.getState(), observation: env.observation });
     collector.add('loop', { baseAction: this.#baseAction, phase: this.#phase });
     const { explore, sample, warmup } = this.#draws;
@@ -344,6 +355,8 @@ export class Trainer {
     restoreInto(this.agent.state(), partOf(checkpoint, 'agent'), 'agent');
     this.replay.restore(partOf(checkpoint, 'replay') as Record<string, Float32Array>);
     restoreInto(base.state, partOf(checkpoint, 'base'), 'base');
+    const patches = this.#options.patches?.state;
+    if (patches) restoreInto(patches, partOf(checkpoint, 'patches'), 'patches');
     const saved = partOf(checkpoint, 'env');
     env.setState(saved['state'] as Uint8Array);
     restoreInto({ observation: env.observation }, saved, 'env');
@@ -373,6 +386,11 @@ export class Trainer {
 function signalsOf(signals: Float64Array, row: number, B: number): Float64Array {
   const width = signals.length / B;
   return signals.subarray(row * width, (row + 1) * width);
+}
+
+/** The weight of imitation after so many environment steps. */
+export function imitationAt({ imitation }: ResidualSpec, environmentSteps: number): number {
+  return imitation ? imitation.weight * Math.max(0, 1 - environmentSteps / imitation.decay) : 0;
 }
 
 /** The residual's scale after so many environment steps. */

@@ -144,6 +144,26 @@ const startsSchema = z.strictObject({
 });
 export type StartsSpec = z.output<typeof startsSchema>;
 
+const imitationSchema = z.strictObject({
+  weight: positive
+    .default(1)
+    .meta({ description: 'Of the squared distance to demonstrated actions, at the beginning.' }),
+  decay: count
+    .default(5000)
+    .meta({ description: 'Environment steps over which the weight falls to 0, in a straight line.' }),
+});
+
+const patchesSchema = z.strictObject({
+  by: z.enum(['expert', 'base']).default('expert').meta({ description: 'Whose action patches a step.' }),
+  beyond: positive.default(1.5).meta({
+    description:
+      'Distance from all demonstrations, in usual distances between them, beyond which steps are patched.',
+  }),
+  most: count.default(20).meta({ description: 'Patched steps of an episode.' }),
+  until: count.default(5000).meta({ description: 'Environment steps after which nothing is patched.' }),
+});
+export type PatchesSpec = z.output<typeof patchesSchema>;
+
 export const residualSchema = z
   .strictObject({
     algorithm: z.enum(['residual', 'rlpd', 'ibrl']).default('residual').meta({
@@ -189,6 +209,13 @@ export const residualSchema = z
 
     starts: startsSchema.optional().meta({
       description: 'Training episodes that begin in states along the demonstrations.',
+    }),
+
+    imitation: imitationSchema.optional().meta({
+      description: "The actor also imitates the batch's demonstrations, ever less.",
+    }),
+    patches: patchesSchema.optional().meta({
+      description: 'Steps of the expert or the base where an episode has left what demonstrations show.',
     }),
 
     critics: z.int().min(1).max(64).default(4),

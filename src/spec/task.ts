@@ -124,6 +124,12 @@ function requireConsistent(
       `expected at most residual.critics, ${residual.critics}, received ${residual.min_of}`,
     );
   }
+  if (residual.imitation && residual.demo_fraction === 0) {
+    config.fail(
+      ['residual', 'imitation'],
+      'expected residual.demo_fraction above 0: there is nothing to imitate',
+    );
+  }
   if (base.kind === 'onnx' && base.file === undefined) {
     config.fail(['base', 'file'], 'missing key, expected the path of an ONNX file, since base.kind is onnx');
   }

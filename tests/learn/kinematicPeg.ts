@@ -187,6 +187,7 @@ class KinematicPegExpert implements ExpertPolicy {
   readonly #env: KinematicPegEnv;
   readonly #noise: number;
   readonly #draw: PhiloxStream;
+  readonly state = { position: new Float64Array(1) };
 
   constructor(env: KinematicPegEnv, seed: number, noise: number) {
     this.#env = env;
@@ -197,6 +198,7 @@ class KinematicPegExpert implements ExpertPolicy {
   reset(): void {}
 
   act(outAction: Float32Array): void {
+    this.#draw.seek(this.state.position[0]!);
     for (let row = 0; row < this.#env.B; row++) {
       const { ex, ey, z } = this.#env.peg(row);
       const centred = Math.max(Math.abs(ex), Math.abs(ey)) < 0.0015 || z < 0;
@@ -205,6 +207,7 @@ class KinematicPegExpert implements ExpertPolicy {
       for (let i = 0; i < A; i++)
         outAction[row * A + i] = Math.min(1, Math.max(-1, action[i]! + this.#noise * this.#draw.normal()));
     }
+    this.state.position[0] = this.#draw.position;
   }
 }
 
