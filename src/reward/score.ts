@@ -38,3 +38,13 @@ export interface Scorer {
   score(requests: readonly ScoreRequest[]): Promise<readonly Scores[]>;
   close(): Promise<void>;
 }
+
+/** What a scorer is made with beside its settings. */
+export interface ScorerContext {
+  /** Absolute: what paths in the settings are relative to. */
+  readonly directory: string;
+  readonly instruction: string;
+  /** The first and the last moment of a demonstration that succeeded, where there is one. */
+  readonly start?: Moment;
+  readonly goal?: Moment;
+}
