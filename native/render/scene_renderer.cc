@@ -11,6 +11,9 @@ namespace {
 
 constexpr int kMaxGeoms = 10000;
 constexpr int kMaxSide = 8192;
+// Around and along a round body; MuJoCo's own defaults are 28 and 16.
+constexpr int kCoarseSlices = 16;
+constexpr int kCoarseStacks = 8;
 
 physics::ModelPtr withSettings(physics::ModelPtr model, const Settings& settings) {
   if (settings.width < 1 || settings.height < 1 || std::max(settings.width, settings.height) > kMaxSide) {
@@ -24,6 +27,10 @@ physics::ModelPtr withSettings(physics::ModelPtr model, const Settings& settings
   model->vis.global.offheight = settings.height;
   model->vis.quality.offsamples = settings.samples;
   if (!settings.shadows) model->vis.quality.shadowsize = 0;
+  if (settings.coarse) {
+    model->vis.quality.numslices = std::min(model->vis.quality.numslices, kCoarseSlices);
+    model->vis.quality.numstacks = std::min(model->vis.quality.numstacks, kCoarseStacks);
+  }
   return model;
 }
 
@@ -98,7 +105,16 @@ void SceneRenderer::place(const ScenePose& pose) {
   copy(pose.mocapQuat, data_->mocap_quat, 4 * model_->nmocap, "mocap quaternions");
   copy(pose.bodyPos, model_->body_pos, 3 * model_->nbody, "body positions");
   copy(pose.bodyQuat, model_->body_quat, 4 * model_->nbody, "body quaternions");
-  const char* failure = physics::trapped([&] { mj_fwdPosition(model_.get(), data_.get()); });
+  const mjModel* model = model_.get();
+  mjData* data = data_.get();
+  // What of mj_fwdPosition is seen.
+  const char* failure = physics::trapped([&] {
+    mj_kinematics(model, data);
+    mj_comPos(model, data);
+    mj_camlight(model, data);
+    mj_flex(model, data);
+    mj_tendon(model, data);
+  });
   if (failure != nullptr) throw Error("PHYSICS", failure);
 }
 

@@ -18,6 +18,9 @@ struct Settings {
   int height = 0;
   bool shadows = false;
   int samples = 0;  // of multisampling; a software driver is fastest without
+  // Round bodies of fewer faces, enough for small pictures: what a software driver spends most of its time on is
+  // corners.
+  bool coarse = false;
 };
 
 // Where the free camera looks from: a distance and two angles in degrees around a point.

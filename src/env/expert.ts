@@ -46,6 +46,11 @@ export class Expert {
     requireFit(task, task.expert);
   }
 
+  /** Everything it remembers, live. */
+  get state(): Readonly<Record<string, Int32Array | Float64Array>> {
+    return { waypoint: this.#waypoint, since: this.#since, lastStep: this.#lastStep };
+  }
+
   /** Back to the first way-point, where `mask` is nonzero or everywhere. A new episode does it by itself. */
   reset(mask?: Uint8Array): void {
     for (let i = 0; i < this.#env.B; i++) if (!mask || mask[i]) this.#restart(i);

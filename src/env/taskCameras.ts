@@ -29,6 +29,7 @@ export class TaskCameras {
     const renderer = new Renderer(model, {
       width: Math.max(...chosen.map(({ width }) => width)),
       height: Math.max(...chosen.map(({ height }) => height)),
+      coarse: true,
     });
     return new TaskCameras(chosen, renderer);
   }

@@ -1,10 +1,12 @@
 import type { Draws } from '#core/draws';
 import type { PhiloxStream } from '#core/philox';
+import { type Mirror, mirrorRows } from '#data/mirror';
 import type { Replay, SampledBatch } from '#data/replay';
 import { type CompileOptions, compile, indexInputOf, type Program, type Stage } from '#nn/compile';
 import {
   add,
   clamp,
+  constant,
   input,
   mean,
   min,
@@ -13,6 +15,7 @@ import {
   square,
   stopGradient,
   sub,
+  sum,
   type Tensor,
 } from '#nn/graph';
 import { adamW, polyak, type Update } from '#nn/optimizer';
@@ -43,6 +46,8 @@ export interface AgentOptions {
   readonly normaliser: Normaliser;
   readonly settings: ResidualSpec;
   readonly rng: PhiloxStream;
+  /** A random half of each batch is seen in it. */
+  readonly mirror?: Mirror | undefined;
   readonly compile: CompileOptions;
 }
 
@@ -78,6 +83,8 @@ export interface Algorithm {
     noise: Tensor,
   ): {
     readonly loss: Tensor;
+    /** The action without exploration, normalised. @shape [B,A] */
+    readonly action: Tensor;
     readonly outputs: Readonly<Record<string, Tensor>>;
     readonly updates: readonly Update[];
   };
@@ -177,8 +184,14 @@ export class Agent {
   }
 
   /** Draws the batch of the next update: demonstrations first, then the agent's own steps. */
-  sample(withActor: boolean, online: Replay, demos: Replay | undefined, draws: Draws, scale: number): void {
-    (withActor ? this.#both : this.#criticOnly).sample(online, demos, draws, scale);
+  sample(
+    withActor: boolean,
+    online: Replay,
+    demos: Replay | undefined,
+    draws: Draws,
+    now: { readonly scale: number; readonly imitation: number },
+  ): void {
+    (withActor ? this.#both : this.#criticOnly).sample(online, demos, draws, now);
   }
 
   update(withActor: boolean): void {
@@ -310,12 +323,12 @@ function criticStage(parts: AgentParts, algorithm: Algorithm): Stage {
 function actorStage(parts: AgentParts, algorithm: Algorithm): Stage {
   const { options, actor, actorTarget } = parts;
   const { settings, normaliser, A } = options;
-  const now = normaliseSituation(batchInputs(options), normaliser);
-  const { loss, outputs, updates } = algorithm.actorLoss(
-    parts,
-    now,
-    input('actorNoise', [settings.batch, A]),
-  );
+  const batch = batchInputs(options);
+  const now = normaliseSituation(batch, normaliser);
+  const own = algorithm.actorLoss(parts, now, input('actorNoise', [settings.batch, A]));
+  const { outputs, updates } = own;
+  const imitated = settings.imitation && imitationLoss(own.action, batch.action, options);
+  const loss = imitated ? add(own.loss, mul(input('imitation', [1]), imitated)) : own.loss;
   const update = adamW({
     block: actor.block,
     loss,
@@ -325,9 +338,21 @@ function actorStage(parts: AgentParts, algorithm: Algorithm): Stage {
   });
   const tau = settings.actor_target ? settings.tau : 1;
   return {
-    outputs: { actorLoss: loss, ...outputs },
+    outputs: { actorLoss: loss, ...outputs, ...(imitated ? { imitation: imitated } : {}) },
     updates: [update, ...updates, polyak({ target: actorTarget, source: actor.block, tau })],
   };
+}
+
+/** Mean squared distance to the actions of the batch's demonstrations, which are its first rows.
+ * @shape action [B,A] normalised; taken [B,A] in the task's units
+ * @source DAPG: Rajeswaran et al. 2018, arXiv:1709.10087, eq. 6: imitation in the actor's loss, its weight decaying; differs: off-policy,
+ * on the demonstrations of each batch; squared error of a deterministic action; a straight line in the place of a power */
+function imitationLoss(action: Tensor, taken: Tensor, { settings, normaliser, A }: AgentOptions): Tensor {
+  const { batch, demo_fraction: share } = settings;
+  const demos = Math.round(batch * share);
+  const weights = Float32Array.from({ length: batch }, (_, row) => (row < demos ? 1 / (demos * A) : 0));
+  const error = sum(square(sub(action, normaliseAction(taken, normaliser))), 1);
+  return sum(mul(constant(weights), error));
 }
 
 /** A compiled update with its input buffers, which sampling writes directly. */
@@ -338,11 +363,20 @@ class UpdateProgram {
   readonly noise: Float32Array;
   readonly #actorNoise: Float32Array | undefined;
   readonly #scale: Float32Array | undefined;
+  readonly #imitation: Float32Array | undefined;
   readonly #settings: ResidualSpec;
+  readonly #mirror:
+    | { readonly map: Mirror; readonly coins: Float32Array; readonly scratch: Float32Array }
+    | undefined;
 
   constructor(name: string, options: AgentOptions, stages: readonly Stage[]) {
     const { O, A, settings } = options;
     this.#settings = settings;
+    this.#mirror = options.mirror && {
+      map: options.mirror,
+      coins: new Float32Array(settings.batch),
+      scratch: new Float32Array(settings.batch * Math.max(O, A)),
+    };
     this.program = compile({ name, stages }, options.compile);
     const optional = (field: string, size: number): Float32Array =>
       (this.program.inputs[field] as Float32Array | undefined) ?? new Float32Array(size);
@@ -354,16 +388,28 @@ class UpdateProgram {
     this.noise = optional('noise', settings.batch * A);
     this.#actorNoise = this.program.inputs['actorNoise'] as Float32Array | undefined;
     this.#scale = this.program.inputs['scale'] as Float32Array | undefined;
+    this.#imitation = this.program.inputs['imitation'] as Float32Array | undefined;
   }
 
-  sample(online: Replay, demos: Replay | undefined, draws: Draws, scale: number): void {
+  sample(
+    online: Replay,
+    demos: Replay | undefined,
+    draws: Draws,
+    now: { readonly scale: number; readonly imitation: number },
+  ): void {
     const { batch, critics, demo_fraction: share } = this.#settings;
     const fromDemos = demos === undefined ? 0 : Math.round(batch * share);
     demos?.sample(draws, this.batch, 0, fromDemos);
     online.sample(draws, this.batch, fromDemos, batch - fromDemos);
+    if (this.#mirror) {
+      const { map, coins, scratch } = this.#mirror;
+      draws.uniforms(coins);
+      mirrorRows(this.batch, map, coins, scratch);
+    }
     draws.distinct(this.members, critics);
     draws.normals(this.noise);
     if (this.#actorNoise) draws.normals(this.#actorNoise);
-    if (this.#scale) this.#scale[0] = scale;
+    if (this.#scale) this.#scale[0] = now.scale;
+    if (this.#imitation) this.#imitation[0] = now.imitation;
   }
 }

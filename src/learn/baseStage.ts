@@ -9,6 +9,7 @@ import {
 import { VernierError } from '#core/errors';
 import { PhiloxStream } from '#core/philox';
 import type { Demos } from '#data/demos';
+import { type Mirror, mirrorDemos } from '#data/mirror';
 import { type BcProgress, chunkSpecOf, cloneBase } from '#learn/bc';
 import type { Problem } from '#learn/problem';
 import { keptSteps } from '#learn/progressFilter';
@@ -16,7 +17,7 @@ import { prepareRemote, runRemote } from '#learn/remoteBase';
 import type { CompileOptions } from '#nn/compile';
 import type { BaseModel } from '#policy/bundle';
 import { chunkNetwork } from '#policy/chunkPolicy';
-import { fitNormaliser, type Normaliser } from '#policy/normaliser';
+import { fitNormaliser, type Normaliser, type NormaliserOptions } from '#policy/normaliser';
 import type { BaseSpec } from '#spec/learningSchema';
 
 /** The run's base policy: cloned, read from an ONNX file, asked of a server, or none to speak of. */
@@ -24,6 +25,8 @@ import type { BaseSpec } from '#spec/learningSchema';
 export interface BaseStageOptions {
   readonly settings: BaseSpec;
   readonly demos: Demos;
+  /** For `settings.mirror`. */
+  readonly mirror?: Mirror | undefined;
   /** Where a cloned base is kept, or what a server said of itself. */
   readonly file: string;
   readonly compile: CompileOptions;
@@ -69,13 +72,14 @@ function givenBase(settings: BaseSpec, kind: Exclude<BaseSpec['kind'], 'chunk' |
 
 async function cloneChunkBase(options: BaseStageOptions): Promise<BaseModel | undefined> {
   const { settings, demos, compile, report, stop } = options;
-  const normaliser = fitNormaliser(demos.observation, demos.O, demos.action, demos.A, {
+  const mirrored = settings.mirror && options.mirror ? mirrorDemos(demos, options.mirror) : undefined;
+  const normaliser = fitToDemos(demos, mirrored, {
     scale: 0,
     rangeFloor: settings.action_range_floor,
     stdFloor: settings.state_std_floor,
   });
   const keep = settings.filter && stepsToClone(options, normaliser);
-  const network = await cloneBase({ demos, normaliser, settings, keep, compile, report, stop });
+  const network = await cloneBase({ demos, mirrored, normaliser, settings, keep, compile, report, stop });
   if (!network) return undefined;
   const base: Extract<BaseModel, { kind: 'chunk' }> = {
     kind: 'chunk',
@@ -85,6 +89,17 @@ async function cloneChunkBase(options: BaseStageOptions): Promise<BaseModel | un
   };
   saveBase(options.file, base);
   return base;
+}
+
+/** The normaliser of demonstrations and, where there are some, of their mirror images. */
+export function fitToDemos(
+  demos: Demos,
+  mirrored: Demos | undefined,
+  options: NormaliserOptions,
+): Normaliser {
+  const both = (key: 'observation' | 'action'): Float32Array =>
+    mirrored ? Float32Array.from([...demos[key], ...mirrored[key]]) : demos[key];
+  return fitNormaliser(both('observation'), demos.O, both('action'), demos.A, options);
 }
 
 /** @throws VernierError DATA where the filter leaves too little */

@@ -50,6 +50,14 @@ export function chunkDataset(
   return { size, observation, chunk };
 }
 
+function joined(a: ChunkDataset, b: ChunkDataset): ChunkDataset {
+  return {
+    size: a.size + b.size,
+    observation: Float32Array.from([...a.observation, ...b.observation]),
+    chunk: Float32Array.from([...a.chunk, ...b.chunk]),
+  };
+}
+
 export interface BcProgress {
   readonly step: number;
   readonly steps: number;
@@ -64,6 +72,8 @@ export interface BcOptions {
   readonly settings: BaseSpec;
   /** Steps to learn from; all without it. @shape [sum(length)] */
   readonly keep?: Uint8Array | undefined;
+  /** Of each demonstration another one, step by step, to learn from beside it. */
+  readonly mirrored?: Demos | undefined;
   readonly compile: CompileOptions;
   readonly report: (progress: BcProgress) => void;
   /** Called between steps; true stops. */
@@ -85,7 +95,11 @@ export async function cloneBase(options: BcOptions): Promise<Network | undefined
   const H = settings.chunk;
   const held = Math.floor(demos.episodes.length * settings.validation);
   const order = demos.episodes.map((_, k) => k);
-  const training = chunkDataset(demos, order.slice(held), H, normaliser, keep);
+  const own = chunkDataset(demos, order.slice(held), H, normaliser, keep);
+  const { mirrored } = options;
+  const training = mirrored
+    ? joined(own, chunkDataset(mirrored, order.slice(held), H, normaliser, keep))
+    : own;
   const validation = held > 0 ? chunkDataset(demos, order.slice(0, held), H, normaliser, keep) : undefined;
   const network = chunkNetwork(chunkSpecOf(settings, O, A), new PhiloxStream(settings.seed, 0x4243));
   const program = updateProgram(network, options);

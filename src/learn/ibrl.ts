@@ -23,8 +23,9 @@ export function ibrlAlgorithm(settings: ResidualSpec): Algorithm {
     },
 
     actorLoss(parts, s) {
-      const value = mean(parts.value(s, clip(parts, wholeAction(parts.actor, s))));
-      return { loss: neg(value), outputs: { actorValue: value }, updates: [] };
+      const action = wholeAction(parts.actor, s);
+      const value = mean(parts.value(s, clip(parts, action)));
+      return { loss: neg(value), action, outputs: { actorValue: value }, updates: [] };
     },
 
     actOutputs(parts, s, noise) {

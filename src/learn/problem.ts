@@ -1,4 +1,5 @@
 import type { DemosHeader } from '#data/demos';
+import type { Mirror } from '#data/mirror';
 import type { VectorEnv } from '#env/vectorEnv';
 
 /** What learning needs of a batch of environments: the VectorEnv's buffers, stepping and state. */
@@ -22,6 +23,8 @@ export type LearnEnv = Pick<
   | 'reset'
   | 'step'
   | 'stepAsync'
+  | 'getEnvironment'
+  | 'setEnvironment'
   | 'getState'
   | 'setState'
   | 'close'
@@ -29,6 +32,8 @@ export type LearnEnv = Pick<
 
 /** A policy that knows the environment's insides and produces demonstrations. */
 export interface ExpertPolicy {
+  /** What a bit-exact continuation needs, by name: live arrays. */
+  readonly state?: Readonly<Record<string, Int32Array | Float64Array>>;
   /** Starts over in the rows whose mask is 1; everywhere without a mask. */
   reset(mask?: Uint8Array): void;
   /** @shape outAction [B,A] */
@@ -49,6 +54,9 @@ export interface Problem extends DemosHeader {
   readonly horizon: number;
   /** Columns of the environments' signals, where demonstrations must keep them for the aids of a reward. */
   readonly signalNames?: readonly string[];
+  /** What becomes of observations and actions in a mirror, where the task has one, and whether that is so.
+   * `check` throws SPEC where the simulator says otherwise. */
+  readonly mirror?: Mirror & { check(): Promise<void> };
   /** What the actions mean, for a bundle: the control mode and its scales. */
   readonly control: Readonly<Record<string, unknown>>;
   makeEnv(options: ProblemEnvOptions): Promise<LearnEnv>;

@@ -24,7 +24,12 @@ export function residualAlgorithm(settings: ResidualSpec): Algorithm {
       const value = mean(parts.value(s, execute(parts, s, residual)));
       const size = mean(square(residual));
       const loss = sub(mul(size, settings.residual_penalty), value);
-      return { loss, outputs: { actorValue: value, residualSquare: size }, updates: [] };
+      return {
+        loss,
+        action: add(s.base, residual),
+        outputs: { actorValue: value, residualSquare: size },
+        updates: [],
+      };
     },
 
     actOutputs: (parts, s) => ({ residual: residualOf(parts.actor, s, parts.scale) }),

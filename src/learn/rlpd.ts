@@ -44,6 +44,7 @@ export function rlpdAlgorithm(settings: ResidualSpec, A: number, rng: PhiloxStre
       const aim = mul(logAlpha, stopGradient(add(entropy, A / 2)));
       return {
         loss: sub(neg(value), mul(mean(alpha()), entropy)),
+        action: tanh(gaussianOf(parts.actor, s).mean),
         outputs: { actorValue: value, entropy, temperature: exp(logAlpha) },
         updates: [adamW({ block: temperature, loss: mean(aim), learningRate: settings.actor_lr })],
       };

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { VernierError } from '#core/errors';
 import { Expert } from '#env/expert';
 import { makeEnv } from '#env/makeEnv';
+import { checkMirror } from '#env/mirrorCheck';
 import type { VectorEnv } from '#env/vectorEnv';
 import type { LearnEnv, Problem } from '#learn/problem';
 import type { ResolvedTask } from '#spec/resolved';
@@ -13,7 +14,7 @@ export function taskProblem(task: ResolvedTask): Problem {
   return {
     task: task.name,
     taskHash: task.hash,
-    robotHash: createHash('sha256').update(JSON.stringify(task.robot.spec)).digest('hex'),
+    robotHash: robotHash(task),
     controlPeriod: task.control.period,
     observationFields: task.program.observationNames.map(({ name, length, unit }) => ({
       name,
@@ -25,6 +26,7 @@ export function taskProblem(task: ResolvedTask): Problem {
     A: task.actionLength,
     horizon: task.horizon,
     ...(task.reward ? { signalNames: columnNames(task) } : {}),
+    ...(task.mirror ? { mirror: { ...task.mirror, check: () => checkMirror(task) } } : {}),
     control: { ...task.control },
     makeEnv: async (options) => {
       const env = await makeEnv(task, options);
@@ -41,6 +43,12 @@ export function taskProblem(task: ResolvedTask): Problem {
       return new Expert(task, own, seed);
     },
   };
+}
+
+/** Over what the robot file says of the robot; what it looks like in a mirror makes it no other robot. */
+function robotHash({ robot }: ResolvedTask): string {
+  const { mirror: _, ...spec } = robot.spec;
+  return createHash('sha256').update(JSON.stringify(spec)).digest('hex');
 }
 
 /** One name for each number among the signals. */

@@ -1,10 +1,13 @@
 import { type Demos, loadDemos, saveDemos } from '#data/demos';
+import { mirrorDemos } from '#data/mirror';
 import type { Replay } from '#data/replay';
-import { loadBase, prepareBase } from '#learn/baseStage';
+import { fitToDemos, loadBase, prepareBase } from '#learn/baseStage';
 import { type LoadedCheckpoint, loadLatestCheckpoint } from '#learn/checkpoint';
 import { collectDemos, labelDemos } from '#learn/collect';
+import { demoStates } from '#learn/demoStates';
 import { type Evaluation, evaluate, SELECTION_SEED, unlessStopped } from '#learn/evaluate';
 import { type PhaseName, scoreOf, type TrainEvent } from '#learn/events';
+import { DemoSupport, Patcher } from '#learn/patching';
 import type { LearnEnv, Problem } from '#learn/problem';
 import { Progress } from '#learn/progress';
 import { claimFolder, type RunConfig } from '#learn/runConfig';
@@ -12,11 +15,12 @@ import type { RunDirectory } from '#learn/runDirectory';
 import { checkTask, restoreRun, saveRun } from '#learn/runState';
 import { ship, type TrainResult } from '#learn/shipping';
 import { actingValues, type Best, type Stage } from '#learn/stage';
+import { StartCurriculum } from '#learn/startCurriculum';
 import { taskProblem } from '#learn/taskProblem';
 import { Trainer } from '#learn/trainer';
 import type { CompileOptions } from '#nn/compile';
 import { type BaseModel, makeBase } from '#policy/bundle';
-import { actionsUnscaled, fitNormaliser, type Normaliser } from '#policy/normaliser';
+import { actionsUnscaled, type Normaliser } from '#policy/normaliser';
 import { ResidualPolicy } from '#policy/residualPolicy';
 import { describeWarning } from '#reward/hackAlarm';
 import type { ResolvedTask } from '#spec/resolved';
@@ -106,6 +110,8 @@ class TrainingRun {
     claimFolder(this.#run, this.#problem.taskHash, this.#config);
     const checkpoint = loadLatestCheckpoint(this.#run.path);
     if (checkpoint) this.#checkCheckpoint(checkpoint);
+    const { base: cloned, residual } = this.#config;
+    if (cloned.mirror || residual.mirror) await this.#problem.mirror?.check();
     const demos = await this.#demos();
     if (!demos) return this.#interrupted(0);
     const base = await this.#base(demos);
@@ -148,6 +154,7 @@ class TrainingRun {
     return prepareBase({
       settings,
       demos,
+      mirror: this.#problem.mirror,
       file,
       compile: this.#compile,
       report: ({ step, steps: total, loss, validation }) =>
@@ -164,7 +171,9 @@ class TrainingRun {
 
   #normaliser(demos: Demos): Normaliser {
     const { base, residual } = this.#config;
-    const fitted = fitNormaliser(demos.observation, demos.O, demos.action, demos.A, {
+    const { mirror } = this.#problem;
+    const mirrored = residual.mirror && mirror ? mirrorDemos(demos, mirror) : undefined;
+    const fitted = fitToDemos(demos, mirrored, {
       scale: residual.scale,
       rangeFloor: base.action_range_floor,
       stdFloor: base.state_std_floor,
@@ -198,6 +207,9 @@ class TrainingRun {
       normaliser,
       demos: await this.#labelled(demos, used),
       aids: reward && { reward, horizon: this.#problem.horizon },
+      starts: await this.#starts(demos, env.B),
+      patches: this.#patches(demos, env, normaliser),
+      mirror: settings.mirror ? this.#problem.mirror : undefined,
       settings,
       compile: this.#compile,
     });
@@ -229,6 +241,17 @@ class TrainingRun {
     }
     if (!(await this.#online(stage))) return this.#interrupted(trainer.counters.environmentSteps);
     return this.#finish(stage);
+  }
+
+  async #starts(demos: Demos, B: number): Promise<StartCurriculum | undefined> {
+    const { starts, seed } = this.#config.residual;
+    return starts && new StartCurriculum(await demoStates(this.#problem, demos), starts, B, seed);
+  }
+
+  #patches(demos: Demos, env: LearnEnv, normaliser: Normaliser): Patcher | undefined {
+    const { patches, seed } = this.#config.residual;
+    const expert = patches?.by === 'expert' ? this.#problem.makeExpert(env, seed) : undefined;
+    return patches && new Patcher(new DemoSupport(demos, normaliser), patches, expert, env);
   }
 
   async #policies(used: BaseModel, base: BaseModel, B: number, rows: number) {

@@ -2,11 +2,14 @@ import type { ContainerData } from '#core/container';
 import { Draws } from '#core/draws';
 import { VernierError } from '#core/errors';
 import { PhiloxStream } from '#core/philox';
+import type { Mirror } from '#data/mirror';
 import { Replay, type StepBatch } from '#data/replay';
 import { Agent } from '#learn/agent';
 import { algorithmOf } from '#learn/algorithms';
 import { type Checkpoint, partOf, restoreInto, type StateCollector } from '#learn/checkpoint';
+import type { Patcher } from '#learn/patching';
 import type { LearnEnv } from '#learn/problem';
+import type { StartCurriculum } from '#learn/startCurriculum';
 import type { CompileOptions } from '#nn/compile';
 import { compose } from '#policy/compose';
 import type { Normaliser } from '#policy/normaliser';
@@ -29,6 +32,12 @@ export interface TrainerOptions {
   readonly demos: Replay | undefined;
   /** Aids on the way to the task's reward, and the steps of the longest episode; none when left out. */
   readonly aids?: { readonly reward: ResolvedReward; readonly horizon: number } | undefined;
+  /** Puts episodes onto demonstrations. */
+  readonly starts?: StartCurriculum | undefined;
+  /** Puts steps of somebody who knows better in the place of explored ones. */
+  readonly patches?: Patcher | undefined;
+  /** A random half of each batch is seen in it; none when left out. */
+  readonly mirror?: Mirror | undefined;
   readonly settings: ResidualSpec;
   readonly compile: CompileOptions;
 }
@@ -84,7 +93,7 @@ export class Trainer {
     this.#shaper = aids && new RewardShaper(aids.reward, B, settings.gamma);
     const rng = new PhiloxStream(settings.seed, STREAMS.initial);
     this.agent = new Agent(
-      { O, A, environments: B, normaliser, settings, rng, compile: options.compile },
+      { O, A, environments: B, normaliser, settings, rng, mirror: options.mirror, compile: options.compile },
       algorithmOf(settings, A, rng),
     );
     const { n_step: nStep, gamma, replay: capacity } = settings;
@@ -116,9 +125,11 @@ export class Trainer {
 
   /** Starts the first episodes. Not for a trainer that takes over a checkpoint. */
   async begin(): Promise<void> {
-    const { env, base, settings } = this.#options;
+    const { env, base, settings, starts } = this.#options;
     env.reset({ seed: settings.seed });
+    for (let row = 0; row < env.B; row++) starts?.begin(env, row);
     for (let row = 0; row < env.B; row++) this.#shaper?.begin(row, signalsOf(env.signals, row, env.B));
+    this.#options.patches?.begin();
     base.reset();
     await this.#askBase(env.observation);
   }
@@ -181,13 +192,14 @@ export class Trainer {
       this.#draws.warmup.uniforms(agent.residual, -settings.warmup_noise, settings.warmup_noise);
     else agent.explore(step.observation, step.phase, step.base, this.#draws.explore, this.scale);
     compose(step.base, agent.residual, normaliser.actionHalf, step.action);
+    this.#options.patches?.patch(env, step, this.counters.environmentSteps);
     env.action.set(step.action);
   }
 
   /** Stores the round's steps. The base's next action continues its chunk on the final observation; only then does
    * it start afresh where an episode ended, by termination or truncation alike. */
   async #store(): Promise<void> {
-    const { env, base } = this.#options;
+    const { env, base, starts } = this.#options;
     await this.#askBase(env.finalObservation);
     let ended = false;
     for (let row = 0; row < env.B; row++) {
@@ -201,10 +213,16 @@ export class Trainer {
         this.#addStep(row, done);
         if (done) this.#countEpisode(env.success[row]!);
       }
+      if (done) {
+        // What the row's buffers said of the step is stored by now: a start on a demonstration takes them over.
+        starts?.finish(row, env.success[row] === 1);
+        starts?.begin(env, row);
+      }
       if (done) this.#shaper?.begin(row, signalsOf(env.signals, row, env.B));
     }
     this.counters.environmentSteps += env.B;
     if (!ended) return;
+    this.#options.patches?.begin(this.#done);
     base.reset(this.#done);
     await this.#askBase(env.observation, this.#done);
   }
@@ -279,7 +297,10 @@ export class Trainer {
   }
 
   #sample(withActor: boolean): void {
-    this.agent.sample(withActor, this.replay, this.#options.demos, this.#draws.sample, this.scale);
+    this.agent.sample(withActor, this.replay, this.#options.demos, this.#draws.sample, {
+      scale: this.scale,
+      imitation: imitationAt(this.#options.settings, this.counters.environmentSteps),
+    });
   }
 
   #count(withActor: boolean): void {
@@ -305,7 +326,8 @@ export class Trainer {
   takeAverages(): Record<string, number> {
     const averages = Object.fromEntries([...this.#sums].map(([name, { sum, count }]) => [name, sum / count]));
     this.#sums = new Map();
-    return averages;
+    const patched = this.#options.patches?.takeShare();
+    return patched === undefined ? averages : { ...averages, patched };
   }
 
   /** Adds everything that a bit-exact continuation needs. */
@@ -314,6 +336,7 @@ export class Trainer {
     collector.add('agent', this.agent.state());
     collector.add('replay', this.replay.state());
     collector.add('base', base.state);
+    if (this.#options.patches) collector.add('patches', this.#options.patches.state);
     collector.add('env', { state: env.getState(), observation: env.observation });
     collector.add('loop', { baseAction: this.#baseAction, phase: this.#phase });
     const { explore, sample, warmup } = this.#draws;
@@ -321,6 +344,7 @@ export class Trainer {
       counters: { ...this.counters },
       recent: [...this.recent],
       ...(this.#shaper ? { reward: this.#shaper.save() } : {}),
+      ...(this.#options.starts ? { starts: this.#options.starts.save() } : {}),
       draws: { explore: explore.position, sample: sample.position, warmup: warmup.position },
     };
   }
@@ -331,6 +355,8 @@ export class Trainer {
     restoreInto(this.agent.state(), partOf(checkpoint, 'agent'), 'agent');
     this.replay.restore(partOf(checkpoint, 'replay') as Record<string, Float32Array>);
     restoreInto(base.state, partOf(checkpoint, 'base'), 'base');
+    const patches = this.#options.patches?.state;
+    if (patches) restoreInto(patches, partOf(checkpoint, 'patches'), 'patches');
     const saved = partOf(checkpoint, 'env');
     env.setState(saved['state'] as Uint8Array);
     restoreInto({ observation: env.observation }, saved, 'env');
@@ -340,10 +366,12 @@ export class Trainer {
       counters: Counters;
       recent: number[];
       reward?: unknown;
+      starts?: unknown;
       draws: { explore: number; sample: number; warmup: number };
     };
     Object.assign(this.counters, meta.counters);
     this.#shaper?.restore(meta.reward);
+    this.#options.starts?.restore(meta.starts);
     this.recent.splice(0, this.recent.length, ...meta.recent);
     this.#draws.explore.position = meta.draws.explore;
     this.#draws.sample.position = meta.draws.sample;
@@ -358,6 +386,11 @@ export class Trainer {
 function signalsOf(signals: Float64Array, row: number, B: number): Float64Array {
   const width = signals.length / B;
   return signals.subarray(row * width, (row + 1) * width);
+}
+
+/** The weight of imitation after so many environment steps. */
+export function imitationAt({ imitation }: ResidualSpec, environmentSteps: number): number {
+  return imitation ? imitation.weight * Math.max(0, 1 - environmentSteps / imitation.decay) : 0;
 }
 
 /** The residual's scale after so many environment steps. */

@@ -115,6 +115,9 @@ export const baseSchema = z
       description:
         'Clones only the steps of the demonstrations after which success is nearer; for demonstrations of mixed quality (demos.successful_only: false).',
     }),
+    mirror: z.boolean().optional().meta({
+      description: 'Clones every demonstration and its mirror image; the task needs a `mirror` section.',
+    }),
     validation: z
       .number()
       .min(0)
@@ -124,6 +127,42 @@ export const baseSchema = z
     seed: seed.default(0),
   })
   .meta({ description: 'The base policy: a black box the residual corrects.' });
+
+const startsSchema = z.strictObject({
+  kind: z.enum(['backward', 'medium']).meta({
+    description:
+      'backward: from the last stage of the demonstrations to the first, as success grows; medium: where success is neither certain nor hopeless.',
+  }),
+  share: share
+    .default(0.5)
+    .meta({ description: 'Share of the training episodes; the others begin as the task has it.' }),
+  stages: count.default(10).meta({ description: 'Into so many the demonstrations are cut.' }),
+  advance: share
+    .default(0.7)
+    .meta({ description: 'backward: success at which starts move on to the stage before.' }),
+  memory: count.default(20).meta({ description: 'Episodes over which success is counted.' }),
+});
+export type StartsSpec = z.output<typeof startsSchema>;
+
+const imitationSchema = z.strictObject({
+  weight: positive
+    .default(1)
+    .meta({ description: 'Of the squared distance to demonstrated actions, at the beginning.' }),
+  decay: count
+    .default(5000)
+    .meta({ description: 'Environment steps over which the weight falls to 0, in a straight line.' }),
+});
+
+const patchesSchema = z.strictObject({
+  by: z.enum(['expert', 'base']).default('expert').meta({ description: 'Whose action patches a step.' }),
+  beyond: positive.default(1.5).meta({
+    description:
+      'Distance from all demonstrations, in usual distances between them, beyond which steps are patched.',
+  }),
+  most: count.default(20).meta({ description: 'Patched steps of an episode.' }),
+  until: count.default(5000).meta({ description: 'Environment steps after which nothing is patched.' }),
+});
+export type PatchesSpec = z.output<typeof patchesSchema>;
 
 export const residualSchema = z
   .strictObject({
@@ -163,6 +202,21 @@ export const residualSchema = z
       .default(0.5)
       .meta({ description: 'Share of each batch that comes from demonstrations.' }),
     replay: count.default(200_000).meta({ description: 'Transitions kept.' }),
+
+    mirror: z.boolean().optional().meta({
+      description: 'A random half of each batch is seen in the mirror; the task needs a `mirror` section.',
+    }),
+
+    starts: startsSchema.optional().meta({
+      description: 'Training episodes that begin in states along the demonstrations.',
+    }),
+
+    imitation: imitationSchema.optional().meta({
+      description: "The actor also imitates the batch's demonstrations, ever less.",
+    }),
+    patches: patchesSchema.optional().meta({
+      description: 'Steps of the expert or the base where an episode has left what demonstrations show.',
+    }),
 
     critics: z.int().min(1).max(64).default(4),
     min_of: z

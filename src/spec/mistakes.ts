@@ -102,6 +102,7 @@ function expectation(issue: Issue): string {
     case 'too_small':
       return bound(issue.origin, issue.inclusive ? 'at least' : 'more than', issue.minimum);
     case 'invalid_union': {
+      if (issue.message.startsWith('expected ')) return issue.message.slice('expected '.length);
       const all = issue.errors.flatMap((branch) =>
         branch.filter((inner) => inner.path.length === 0).map(expectation),
       );

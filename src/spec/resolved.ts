@@ -2,9 +2,11 @@ import type { FreeCamera } from '#core/frame';
 import type { ModelNames, ModelSource } from '#core/model';
 import type { Program, Slot } from '#expr/program';
 import type { DynamicsSpec, RandomizationSpec, Range } from '#native/physicsSpec';
+import type { ResolvedMirror } from '#spec/mirror';
 import type { ResolvedMonitors } from '#spec/monitor';
 import type { ResolvedReward } from '#spec/resolvedReward';
 import type { ControlAxis, ControlMode, RobotSpec } from '#spec/robotSchema';
+import type { ScoreBackend } from '#spec/scores/scoreSchema';
 import type { TaskSpec } from '#spec/taskSchema';
 
 /** What the task and robot files say, with every name looked up in the model: ids are MuJoCo's. */
@@ -116,6 +118,20 @@ export interface ResolvedCamera {
   readonly view: string | FreeCamera;
 }
 
+/** A named judge of pictures. Plain data: a worker is sent it as it is. */
+export interface ResolvedScore {
+  readonly name: string;
+  readonly backend: ScoreBackend;
+  /** Names of the task's cameras, in the order of a moment's views. */
+  readonly cameras: readonly string[];
+  /** Every so many samples of an episode are scored. */
+  readonly every: number;
+  /** Empty where the task says nothing. */
+  readonly instruction: string;
+  /** Absolute; what paths in the settings are relative to. */
+  readonly directory: string;
+}
+
 export interface ResolvedTask {
   readonly name: string;
   /** Absolute path of the task file. */
@@ -139,10 +155,14 @@ export interface ResolvedTask {
   readonly actionNames: readonly string[];
   readonly program: Program;
   readonly expert: ResolvedExpert | undefined;
+  /** The task in a mirror; undefined where its file has no such section. */
+  readonly mirror: ResolvedMirror | undefined;
   /** Aids on the way to the reward; undefined without any. */
   readonly reward: ResolvedReward | undefined;
   /** The formulas under `spec` and `guard`. */
   readonly monitors: ResolvedMonitors | undefined;
   /** In the order of the file. */
   readonly cameras: readonly ResolvedCamera[];
+  /** In the order of the file. */
+  readonly scores: readonly ResolvedScore[];
 }

@@ -2,16 +2,15 @@
 
 export interface ResolvedReward {
   readonly entries: readonly RewardEntry[];
+  /** Entries that look at scores of models: they are credited when those are there, some time after the episode. */
+  readonly scored?: readonly ScoredEntry[];
   /** Soft penalties: their places among the signals. */
   readonly factors: readonly number[];
 }
 
-export interface RewardEntry {
+interface Aid {
   readonly name: string;
   readonly weight: number;
-  /** Where its values stand among the signals of an environment. */
-  readonly offset: number;
-  readonly length: number;
   /** Most that it adds up to in an episode, either way; of a potential, its largest value. */
   readonly cap: number | undefined;
   /** What decides whether the entry counts in an episode: its success, or a condition among the signals. */
@@ -20,6 +19,22 @@ export interface RewardEntry {
   readonly invariant: boolean;
   readonly method: MethodSpec;
 }
+
+export interface RewardEntry extends Aid {
+  /** Where its values stand among the signals of an environment. */
+  readonly offset: number;
+  readonly length: number;
+}
+
+export interface ScoredEntry extends Aid {
+  /** Where each of its values comes from. */
+  readonly sources: readonly ValueSource[];
+}
+
+/** A place among the signals, or the score of a model where that is sure enough. */
+export type ValueSource =
+  | { readonly signal: number }
+  | { readonly score: string; readonly confidence: number };
 
 export type MethodSpec =
   | { readonly kind: 'potential'; readonly veto: number | undefined }

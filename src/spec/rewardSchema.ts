@@ -6,6 +6,15 @@ import { condition, expression } from '#spec/expressionSchema';
 
 const conditions = z.array(condition).min(1);
 
+/** What a model says of each sample, in the place of an expression of the state. */
+const scoreReference = z.strictObject({
+  score: z.string().min(1).meta({ description: 'One of `scores`.' }),
+  confidence: z.number().min(0).max(1).default(0).meta({
+    description: 'Samples of which the scorer is less sure than this count as missing.',
+  }),
+});
+const judged = z.union([expression, scoreReference]);
+
 /** What every entry but a term may have; `limited`: what those that add to an episode may have. */
 const common = {
   name: z.string().min(1).optional(),
@@ -36,7 +45,7 @@ const term = z.strictObject({
 });
 
 const potential = z.strictObject({
-  potential: z.union([expression, z.array(expression).min(2)]).meta({
+  potential: z.union([expression, scoreReference, z.array(judged).min(2)]).meta({
     description:
       'How good a state is, 0 to 1: each step adds gamma * the new value - the old one, which leaves the best policy the same. Several: an ensemble, its mean counts.',
   }),
@@ -49,7 +58,7 @@ const potential = z.strictObject({
 });
 
 const bonus = z.strictObject({
-  bonus: expression.meta({
+  bonus: judged.meta({
     description:
       'A score of each step, added as it is. It moves the best policy where it can be collected without success: prefer a potential, or a gate.',
   }),
@@ -77,7 +86,7 @@ const partial = z.strictObject({
 });
 
 const process = z.strictObject({
-  process: expression.meta({ description: "A score of each step's outcome, as of a model of progress." }),
+  process: judged.meta({ description: "A score of each step's outcome, as of a model of progress." }),
   form: z.enum(['clip', 'delta']).default('delta').meta({
     description:
       'clip: min(score - margin, 0). delta: score - next score, the last one whole, so that the sum is bounded.',
@@ -146,4 +155,5 @@ export const rewardSchema = z
   });
 
 export type RewardSpec = z.output<typeof rewardSchema>;
+export type ScoreReferenceSpec = z.output<typeof scoreReference>;
 export type RewardEntrySpec = Exclude<RewardSpec, 'sparse'>[number];

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { robotMirrorSchema } from '#spec/mirrorSchema';
 
 /** robot.yaml: what a robot is, beside its MJCF: which joints form the arm, how the gripper is driven, limits,
  * control rates, ROS names. Names are those of the model. SI units and radians. */
@@ -158,6 +159,7 @@ export const robotSchema = z
     limits: z.record(name, jointLimitsSchema).default({}).meta({ description: 'Per joint of the arm.' }),
     control: controlSchema.prefault({}),
     dynamics: dynamicsSchema.optional(),
+    mirror: robotMirrorSchema.optional(),
     ros: rosSchema.prefault({}),
   })
   .meta({ title: 'Vernier robot file' });

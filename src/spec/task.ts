@@ -12,6 +12,7 @@ import { requireAnalytic } from '#spec/dynamics';
 import { resolveExpert } from '#spec/expert';
 import { expandResidual } from '#spec/learningSchema';
 import { type Collection, find, robots, scenes, tasks } from '#spec/lookup';
+import { resolveMirror } from '#spec/mirror';
 import { parseFile } from '#spec/mistakes';
 import { composeModel } from '#spec/model';
 import { type ResolvedMonitors, resolveMonitors } from '#spec/monitor';
@@ -19,6 +20,7 @@ import { resolveRandomize } from '#spec/randomize';
 import type { ResolvedControl, ResolvedRobot, ResolvedTask } from '#spec/resolved';
 import { resolveReward, termsOf } from '#spec/reward';
 import { readRobot, resolveRobot, robotNames, shortPath } from '#spec/robot';
+import { resolveScores } from '#spec/scores/resolveScores';
 import { type TaskSpec, taskSchema } from '#spec/taskSchema';
 
 export type { ResolvedTask } from '#spec/resolved';
@@ -49,6 +51,7 @@ export async function loadTask(
   const randomize = resolveRandomize(spec, config, robot, names);
   const compiler = new ExpressionCompiler(names, robotNames(robot, entries.length));
   const { program, expert, reward, monitors } = compileTask(spec, config, compiler, control, robot);
+  const cameras = resolveCameras(spec.cameras, config, names);
   if (control.dynamics) requireAnalytic(program, randomize, config);
   return {
     name: spec.name,
@@ -68,9 +71,11 @@ export async function loadTask(
     actionNames: entries,
     program,
     expert,
+    mirror: resolveMirror(spec, config, robot, control, names, program),
     reward,
     monitors,
-    cameras: resolveCameras(spec.cameras, config, names),
+    cameras,
+    scores: resolveScores(spec, config, cameras, file),
   };
 }
 
@@ -117,6 +122,12 @@ function requireConsistent(
     config.fail(
       ['residual', 'min_of'],
       `expected at most residual.critics, ${residual.critics}, received ${residual.min_of}`,
+    );
+  }
+  if (residual.imitation && residual.demo_fraction === 0) {
+    config.fail(
+      ['residual', 'imitation'],
+      'expected residual.demo_fraction above 0: there is nothing to imitate',
     );
   }
   if (base.kind === 'onnx' && base.file === undefined) {

@@ -2,8 +2,10 @@ import { z } from 'zod';
 import { camerasSchema } from '#spec/camerasSchema';
 import { condition, expression } from '#spec/expressionSchema';
 import { baseSchema, demosSchema, evaluationSchema, residualSchema } from '#spec/learningSchema';
+import { taskMirrorSchema } from '#spec/mirrorSchema';
 import { rewardSchema } from '#spec/rewardSchema';
 import { controlSchema, dynamicsSchema } from '#spec/robotSchema';
+import { scoresSchema } from '#spec/scores/scoreSchema';
 import { tgpoSchema } from '#spec/tgpoSchema';
 import { defaultSemantics } from '#stl/formula';
 
@@ -196,8 +198,10 @@ export const taskSchema = z
     success_hold: count.default(1).meta({ description: 'Control steps in a row that success must hold.' }),
     failure: condition.optional().meta({ description: 'Ends the episode without reward.' }),
     cameras: camerasSchema,
+    scores: scoresSchema,
     reward: rewardSchema,
     expert: expertSchema.optional(),
+    mirror: taskMirrorSchema.optional(),
     demos: demosSchema.prefault({}),
     base: baseSchema.prefault({}),
     residual: residualSchema.prefault({}),

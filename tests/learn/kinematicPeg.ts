@@ -1,4 +1,6 @@
 import { PhiloxStream } from '#core/philox';
+import { identityPermutation, type SignedPermutation } from '#core/signedPermutation';
+import type { ResetOptions } from '#env/vectorEnv';
 import type { ExpertPolicy, LearnEnv, Problem, ProblemEnvOptions } from '#learn/problem';
 
 /** A peg, a hole, 3 mm of clearance, 25 Hz delta control, a drift and rim friction that are not observed: no
@@ -37,6 +39,7 @@ export class KinematicPegEnv implements LearnEnv {
   readonly faults: { environment: number; episode: number; step: number; cause: string }[] = [];
   readonly horizon: number;
   #seed: number;
+  #first = 0;
   readonly #state: Float64Array;
 
   constructor(B: number, seed: number, horizon = HORIZON) {
@@ -58,14 +61,15 @@ export class KinematicPegEnv implements LearnEnv {
     this.reset();
   }
 
-  reset(options: { seed?: number } = {}): void {
+  reset(options: ResetOptions = {}): void {
     this.#seed = options.seed ?? this.#seed;
-    this.episode.fill(0);
+    this.#first = options.firstEnvironment ?? this.#first;
+    this.episode.fill(options.episode ?? 0);
     for (let row = 0; row < this.B; row++) this.#begin(row);
   }
 
   #begin(row: number): void {
-    const draw = new PhiloxStream(this.#seed, 1, row, this.episode[row]!);
+    const draw = new PhiloxStream(this.#seed, 1, this.#first + row, this.episode[row]!);
     const uniform = (half: number): number => half * (2 * draw.uniform() - 1);
     this.#state.set(
       [
@@ -160,6 +164,15 @@ export class KinematicPegEnv implements LearnEnv {
     for (let row = 0; row < this.B; row++) this.#observe(row, this.observation, this.signals);
   }
 
+  getEnvironment(row: number): Uint8Array {
+    return new Uint8Array(this.#state.slice(row * STATE, (row + 1) * STATE).buffer);
+  }
+
+  setEnvironment(row: number, state: Uint8Array): void {
+    this.#state.set(new Float64Array(state.slice().buffer), row * STATE);
+    this.#observe(row, this.observation, this.signals);
+  }
+
   close(): void {}
 
   /** Lateral error, height and whether the peg is in, for the expert. */
@@ -174,6 +187,7 @@ class KinematicPegExpert implements ExpertPolicy {
   readonly #env: KinematicPegEnv;
   readonly #noise: number;
   readonly #draw: PhiloxStream;
+  readonly state = { position: new Float64Array(1) };
 
   constructor(env: KinematicPegEnv, seed: number, noise: number) {
     this.#env = env;
@@ -184,6 +198,7 @@ class KinematicPegExpert implements ExpertPolicy {
   reset(): void {}
 
   act(outAction: Float32Array): void {
+    this.#draw.seek(this.state.position[0]!);
     for (let row = 0; row < this.#env.B; row++) {
       const { ex, ey, z } = this.#env.peg(row);
       const centred = Math.max(Math.abs(ex), Math.abs(ey)) < 0.0015 || z < 0;
@@ -192,7 +207,15 @@ class KinematicPegExpert implements ExpertPolicy {
       for (let i = 0; i < A; i++)
         outAction[row * A + i] = Math.min(1, Math.max(-1, action[i]! + this.#noise * this.#draw.normal()));
     }
+    this.state.position[0] = this.#draw.position;
   }
+}
+
+/** In a mirror in the yz plane the named entries change their sign. */
+function turned(n: number, entries: readonly number[]): SignedPermutation {
+  const { source, sign } = identityPermutation(n);
+  for (const i of entries) sign[i] = -1;
+  return { source, sign };
 }
 
 export function kinematicPeg(options: { horizon?: number; noise?: number } = {}): Problem {
@@ -209,6 +232,11 @@ export function kinematicPeg(options: { horizon?: number; noise?: number } = {})
     horizon,
     control: { mode: 'kinematic', unit: UNIT },
     signalNames: ['nearness', 'centred'],
+    mirror: {
+      observation: turned(O, [0, 3, 5, 7]),
+      action: turned(A, [0]),
+      check: async () => {},
+    },
     makeEnv: async ({ environments, seed }: ProblemEnvOptions) =>
       new KinematicPegEnv(environments, seed, horizon),
     makeExpert: (env, seed) => new KinematicPegExpert(env as KinematicPegEnv, seed, options.noise ?? 0.1),

@@ -106,7 +106,15 @@ describe('resuming', { timeout: 240_000 }, () => {
   });
 
   it('holds for the baselines and for the learner beside the stepping', async () => {
-    for (const residual of [{ algorithm: 'rlpd' }, { algorithm: 'ibrl' }, { learner_thread: true }]) {
+    for (const residual of [
+      { algorithm: 'rlpd' },
+      { algorithm: 'ibrl' },
+      { learner_thread: true },
+      { mirror: true },
+      { starts: { kind: 'backward', memory: 2, advance: 0.5 } },
+      { starts: { kind: 'medium' } },
+      { patches: { beyond: 0.5, until: 200 }, imitation: { decay: 200 } },
+    ]) {
       const reference = await uninterrupted(240, residual);
       const folder = newFolder();
       await runIn(folder, { ...residual, steps: 140 });

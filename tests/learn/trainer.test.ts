@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { collectDemos, labelDemos } from '#learn/collect';
 import { evaluate } from '#learn/evaluate';
-import { Trainer } from '#learn/trainer';
+import { imitationAt, Trainer } from '#learn/trainer';
 import { actionsUnscaled, fitNormaliser } from '#policy/normaliser';
 import { ResidualPolicy } from '#policy/residualPolicy';
 import { ZeroPolicy } from '#policy/simpleBases';
@@ -88,5 +88,35 @@ describe('the trainer', { timeout: 240_000 }, () => {
     const env = await problem.makeEnv({ environments: 50, seed: 0 });
     const { rate } = await evaluate(env, policy, { episodes: 100, seed: 77 });
     expect(rate).toBeGreaterThan(0.5);
+  });
+});
+
+describe('imitation beside reinforcement', { timeout: 120_000 }, () => {
+  /** What is left of the demonstrations' actions after some updates, and the trainer. */
+  async function imitated(imitation: object | undefined): Promise<{ first: number; last: number }> {
+    const { trainer } = await trainerOn({
+      ...{ environments: 8, warmup_steps: 40, critic_only_updates: 1, utd: 8, actor_lr: 1e-3, scale: 1 },
+      ...(imitation ? { imitation } : {}),
+    });
+    while (trainer.counters.actorUpdates === 0) await trainer.advance();
+    const first = trainer.takeAverages()['imitation'] ?? Number.NaN;
+    while (trainer.counters.environmentSteps < 160) await trainer.advance();
+    trainer.takeAverages();
+    await trainer.advance();
+    return { first, last: trainer.takeAverages()['imitation'] ?? Number.NaN };
+  }
+
+  it('draws the actor to what demonstrations do, by its weight', async () => {
+    const strong = await imitated({ weight: 100, decay: 100_000 });
+    const weak = await imitated({ weight: 1e-6, decay: 100_000 });
+    expect(strong.last).toBeLessThan(0.5 * strong.first);
+    expect(strong.last).toBeLessThan(0.5 * weak.last);
+    expect((await imitated(undefined)).first).toBeNaN();
+  });
+
+  it('fades in a straight line', () => {
+    const { residual } = smallRun({ imitation: { weight: 2, decay: 1000 } });
+    expect([0, 250, 1000, 5000].map((steps) => imitationAt(residual, steps))).toEqual([2, 1.5, 0, 0]);
+    expect(imitationAt(smallRun().residual, 0)).toBe(0);
   });
 });

@@ -35,6 +35,7 @@ class SceneRendererObject : public Napi::ObjectWrap<SceneRendererObject> {
           .height = options.Get("height").ToNumber().Int32Value(),
           .shadows = options.Get("shadows").ToBoolean().Value(),
           .samples = options.Get("samples").ToNumber().Int32Value(),
+          .coarse = options.Get("coarse").ToBoolean().Value(),
       };
       renderer_ = std::make_unique<render::SceneRenderer>(physics::parseModel(info[0].As<Napi::Object>()), settings);
     });

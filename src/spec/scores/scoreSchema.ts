@@ -1,0 +1,41 @@
+import { z } from 'zod';
+import { goalImageSchema } from '#spec/scores/goalImageSchema';
+
+/** The scores section of a task file: named judges of pictures, each of one backend, the key that tells which. */
+
+/** What can judge, by its key. `makeScorer` in src/reward/scorers.ts makes a scorer of each. */
+export const scoreBackends = {
+  'goal-image': goalImageSchema,
+} as const;
+
+export type ScoreKind = keyof typeof scoreBackends;
+
+const common = {
+  cameras: z.array(z.string().min(1)).min(1).optional().meta({
+    description: "What it sees, in this order. Default: all of the task's cameras.",
+  }),
+  every: z.int().positive().default(5).meta({
+    description: 'Every so many control steps a sample is scored; its score holds until the next one.',
+  }),
+  instruction: z.string().min(1).optional().meta({
+    description: "What is to be done, in words. Default: the task's description.",
+  }),
+};
+
+const kinds = Object.keys(scoreBackends) as ScoreKind[];
+const variants = kinds.map((kind) => z.strictObject({ [kind]: scoreBackends[kind], ...common }));
+
+export const scoresSchema = z
+  .record(z.string().min(1), z.union(variants as [(typeof variants)[number], ...(typeof variants)[number][]]))
+  .default({})
+  .meta({
+    description:
+      'Models that judge pictures of the task, by name; entries of `reward` use them as {score: name}. See docs/rewards.md.',
+  });
+
+export type ScoresSpec = z.output<typeof scoresSchema>;
+
+/** The backend of a score with its settings. */
+export type ScoreBackend = {
+  [K in ScoreKind]: { readonly kind: K; readonly settings: z.output<(typeof scoreBackends)[K]> };
+}[ScoreKind];
