@@ -161,7 +161,7 @@ export class ChatAsker {
 }
 
 /** The mean of votes; their spread lowers the confidence: it is 0 from a standard deviation of half the scale on.
- * @param range high - low of the scale @source Kwok 2026 (LLM-as-a-verifier), K repeats; differs: the spread counts */
+ * @param range high - low of the scale @source LLM-as-a-verifier, 2026, K repeats; differs: the spread counts */
 export function meanOfVotes(votes: readonly Reading[], range = 1): Reading {
   const known = votes.filter(({ value }) => !Number.isNaN(value));
   if (known.length === 0) return missing;

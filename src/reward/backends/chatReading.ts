@@ -14,7 +14,7 @@ export interface Expectation {
 
 /** Expectation over the score tokens of one place of an answer; tokens are compared without the spaces around them.
  * @param values what each token is worth
- * @source Kwok 2026 (LLM-as-a-verifier): expectation over score tokens; differs: normalised over the tokens that count */
+ * @source LLM-as-a-verifier, 2026: expectation over score tokens; differs: normalised over the tokens that count */
 export function expectationOf(
   tokens: readonly TokenProbability[],
   values: ReadonlyMap<string, number>,

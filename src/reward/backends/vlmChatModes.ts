@@ -112,7 +112,7 @@ export function probabilityJudge({ frames, votes, calibration }: VlmChatMode<'pr
 }
 
 /** A grade of each moment alone, as the expectation over its digit, averaged over criteria and wordings.
- * @source Kwok 2026 (LLM-as-a-verifier): score tokens, K repeats, C criteria; differs: repeats are other wordings */
+ * @source LLM-as-a-verifier, 2026: score tokens, K repeats, C criteria; differs: repeats are other wordings */
 export function expectationJudge({ votes, criteria }: VlmChatMode<'expectation'>): Judge {
   return async (asker, { moments, instruction, start, goal }, signal) => {
     const asked = criteria.length > 0 ? criteria : [instruction];
