@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { CliContext } from '#cli/context';
 import { describeFailure, EXIT } from '#cli/failure';
 import { catchInterrupt } from '#cli/interrupt';
@@ -8,6 +7,7 @@ import { loadSubject, requireBundle, type Subject } from '#cli/subject';
 import { VernierError } from '#core/errors';
 import { type DeploymentFile, readDeployment, resolveDeployment } from '#deploy/robot/deployment';
 import { type Prepared, RobotProcess } from '#deploy/robot/robotProcess';
+import { robotHash } from '#learn/taskProblem';
 import { find, robots } from '#spec/lookup';
 import { readRobot } from '#spec/robot';
 import { openTransport } from '#transport/openTransport';
@@ -140,8 +140,7 @@ function requireRobot(
   const found = find(robots, name, process.cwd());
   if (!('path' in found)) throw new VernierError('USAGE', `--robot: ${found.problem}`);
   const { spec } = readRobot(found.path);
-  const hash = createHash('sha256').update(JSON.stringify(spec)).digest('hex');
-  if (hash === policy.robotHash) return;
+  if (spec && robotHash(spec) === policy.robotHash) return;
   throw new VernierError(
     'CHECKPOINT',
     `${shownPath(path)}: made for another robot, or another version of its file, than ${shownPath(found.path)}`,

@@ -38,12 +38,12 @@ export async function filmPolicies(
   subject: Subject,
   names: readonly PolicyName[],
   path: string,
-  { starts = 3, side = 300 }: { readonly starts?: number; readonly side?: number } = {},
+  { starts = 3, side = 240 }: { readonly starts?: number; readonly side?: number } = {},
 ): Promise<void> {
   const { task } = subject;
   const { seed } = task.spec.evaluation;
   const cameras = task.cameras.map(({ view }) => view);
-  const views = new Views(task.model, { width: side, height: side, samples: 4, cameras });
+  const views = new Views(task.model, { width: side, height: side, cameras });
   try {
     const recorded: RecordedEpisode[][] = [];
     for (const name of names) {

@@ -6,6 +6,7 @@ import { checkMirror } from '#env/mirrorCheck';
 import type { VectorEnv } from '#env/vectorEnv';
 import type { LearnEnv, Problem } from '#learn/problem';
 import type { ResolvedTask } from '#spec/resolved';
+import type { RobotSpec } from '#spec/robotSchema';
 
 /** A task file as the learner sees it. */
 export function taskProblem(task: ResolvedTask): Problem {
@@ -14,7 +15,7 @@ export function taskProblem(task: ResolvedTask): Problem {
   return {
     task: task.name,
     taskHash: task.hash,
-    robotHash: robotHash(task),
+    robotHash: robotHash(task.robot.spec),
     controlPeriod: task.control.period,
     observationFields: task.program.observationNames.map(({ name, length, unit }) => ({
       name,
@@ -46,8 +47,7 @@ export function taskProblem(task: ResolvedTask): Problem {
 }
 
 /** Over what the robot file says of the robot; what it looks like in a mirror makes it no other robot. */
-function robotHash({ robot }: ResolvedTask): string {
-  const { mirror: _, ...spec } = robot.spec;
+export function robotHash({ mirror: _, ...spec }: RobotSpec): string {
   return createHash('sha256').update(JSON.stringify(spec)).digest('hex');
 }
 

@@ -38,7 +38,7 @@ export class ApngWriter {
       );
     const box = this.#last ? changed(this.#last, rgb, width, height) : { x: 0, y: 0, width, height };
     this.#chunk('fcTL', this.#control(box));
-    const data = deflateSync(filtered(rgb, width, box), { level: 6 });
+    const data = deflateSync(filtered(rgb, width, box), { level: 3 });
     if (this.#frames === 0) this.#chunk('IDAT', data);
     else this.#chunk('fdAT', Buffer.concat([u32(this.#sequence++), data]));
     this.#last = rgb.slice();

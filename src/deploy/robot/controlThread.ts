@@ -13,6 +13,7 @@ import {
   word,
 } from '#deploy/robot/controlLink';
 import type { Deployment } from '#deploy/robot/deployment';
+import { Heartbeat } from '#deploy/robot/heartbeat';
 import type { RestTimes } from '#deploy/robot/restTimes';
 import { monotonicMs } from '#deploy/robot/sharedBoard';
 
@@ -41,9 +42,7 @@ export class ControlThread {
   readonly #settings: Float64Array;
   readonly #board: Float64Array;
   readonly #joints: number;
-  readonly #silentMs: number;
-  #heartbeat = -1;
-  #heardAt = 0;
+  readonly #heartbeat: Heartbeat;
   #ended = false;
 
   private constructor(
@@ -60,7 +59,7 @@ export class ControlThread {
     this.#settings = Float64Array.of(0, 1);
     this.#board = new Float64Array(memory.commands.length);
     this.#joints = armJoints;
-    this.#silentMs = Math.max(SILENT_MS, SILENT_PERIODS * 1000 * period);
+    this.#heartbeat = new Heartbeat(Math.max(SILENT_MS, SILENT_PERIODS * 1000 * period));
   }
 
   /** Starts the worker; resolves when it has loaded task and bundle.
@@ -136,13 +135,7 @@ export class ControlThread {
 
   /** How long the worker has been silent for too long, ms; 0 where it is well. @param now milliseconds, monotonic */
   silence(now: number): number {
-    const heartbeat = Atomics.load(this.memory.words, word.heartbeat);
-    if (heartbeat !== this.#heartbeat) {
-      this.#heartbeat = heartbeat;
-      this.#heardAt = now;
-    }
-    const silence = now - this.#heardAt;
-    return silence > this.#silentMs ? silence : 0;
+    return this.#heartbeat.silence(Atomics.load(this.memory.words, word.heartbeat), now);
   }
 
   /** Ends the worker; a trajectory that is out still ends at rest. */

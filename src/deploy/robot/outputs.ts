@@ -1,7 +1,7 @@
 import { VernierError } from '#core/errors';
 import type { Command } from '#deploy/robot/controlLink';
 import type { Deployment } from '#deploy/robot/deployment';
-import { monotonicMs } from '#deploy/robot/sharedBoard';
+import { monotonicMs, monotonicShift } from '#deploy/robot/sharedBoard';
 import { timeOf } from '#deploy/robot/stamp';
 import { systemClock } from '#deploy/sim/systemClock';
 import { standardCodec } from '#transport/messages';
@@ -48,11 +48,7 @@ export class Outputs {
   readonly #positionsCodec = standardCodec(POSITIONS);
   readonly #gripperCodec = standardCodec(`${GRIPPER}_Goal`);
   /** Of stamps, to the microsecond, so that each trajectory lies on the path of the one before. */
-  readonly #clock = systemClock(
-    monotonicMs,
-    Date.now,
-    performance.timeOrigin + performance.now() - monotonicMs(),
-  );
+  readonly #clock = systemClock(monotonicMs, Date.now, performance.timeOrigin - monotonicShift());
   #playing: NodeJS.Timeout | undefined;
   #played: Command | undefined;
   #gripper = Number.NaN;
@@ -84,19 +80,9 @@ export class Outputs {
   /** Sends a command unless it comes too late. @param claim whether it does not */
   send(command: Command, claim: () => boolean): void {
     if (command.gripper !== undefined) this.#moveGripper(command.gripper);
-    if (!claim()) {
-      this.counts.late++;
-      return;
-    }
-    const { kind } = this.#deployment.spec.output;
-    if (kind === 'forward_position') {
-      this.#play(command);
-      return;
-    }
-    const trajectory = this.#trajectory(command);
-    if (kind === 'joint_trajectory')
-      this.#write(this.#publisher!, TRAJECTORY, this.#trajectoryCodec.encode(trajectory));
-    else this.#follow(trajectory);
+    const write = this.#prepared(command);
+    if (claim()) write();
+    else this.counts.late++;
   }
 
   close(): void {
@@ -105,6 +91,19 @@ export class Outputs {
     this.#action?.close();
     this.#gripperPublisher?.close();
     this.#gripperAction?.close();
+  }
+
+  /** All but the sending, so that nothing lies between it and the look at the clock. */
+  #prepared(command: Command): () => void {
+    const { kind } = this.#deployment.spec.output;
+    if (kind === 'forward_position') return () => this.#play(command);
+    const trajectory = this.#trajectory(command);
+    if (kind === 'joint_trajectory') {
+      const bytes = this.#trajectoryCodec.encode(trajectory);
+      return () => this.#write(this.#publisher!, TRAJECTORY, bytes);
+    }
+    const goal = this.#followCodec.encode({ ...this.#followCodec.create(), trajectory });
+    return () => this.#follow(goal);
   }
 
   #trajectory({ time, departs, points }: Command): Message {
@@ -141,8 +140,7 @@ export class Outputs {
   }
 
   /** A goal takes the place of the one before it; nobody waits for its result. */
-  #follow(trajectory: Message): void {
-    const goal = this.#followCodec.encode({ ...this.#followCodec.create(), trajectory });
+  #follow(goal: Uint8Array): void {
     this.counts.sent++;
     this.#record(this.#deployment.output, `${FOLLOW}_Goal`, goal);
     this.#action!.send(goal, { timeoutMs: PATIENCE }).then(

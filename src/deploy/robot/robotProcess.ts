@@ -260,8 +260,10 @@ export class RobotProcess {
       this.#startWaiter = resolve;
     });
     thread.run();
-    const late = sleep(START_MS).then(() => 'the control worker does not begin');
-    const refusal = await Promise.race([started, late]);
+    // Left running, it would keep the process alive after its end.
+    const timer = setTimeout(() => this.#startWaiter?.('the control worker does not begin'), START_MS);
+    const refusal = await started;
+    clearTimeout(timer);
     this.#startWaiter = undefined;
     return refusal;
   }

@@ -44,3 +44,19 @@ export class SharedBoard {
 export function monotonicMs(): number {
   return Number(process.hrtime.bigint()) / 1e6;
 }
+
+/** Looks at both clocks, of which the one with the least between counts. */
+const LOOKS = 5;
+
+/** Milliseconds by which that clock is ahead of this thread's performance.now(). */
+export function monotonicShift(): number {
+  let [shift, least] = [0, Number.POSITIVE_INFINITY];
+  for (let look = 0; look < LOOKS; look++) {
+    const before = performance.now();
+    const monotonic = monotonicMs();
+    const between = performance.now() - before;
+    // A thread may wait for its turn between the two.
+    if (between < least) [shift, least] = [monotonic - before - between / 2, between];
+  }
+  return shift;
+}

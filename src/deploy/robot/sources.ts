@@ -1,6 +1,6 @@
 import type { Deployment } from '#deploy/robot/deployment';
 import type { Inputs } from '#deploy/robot/inputs';
-import { monotonicMs } from '#deploy/robot/sharedBoard';
+import { monotonicShift } from '#deploy/robot/sharedBoard';
 import {
   type Endpoint,
   type ReceivedMessage,
@@ -64,7 +64,7 @@ export function listen(
   transport: RobotTransport,
   tap: MessageTap,
 ): Endpoint[] {
-  const shift = monotonicMs() - performance.now();
+  const shift = monotonicShift();
   return sourcesOf(deployment, inputs).map(({ topic, type, isLatched, take }) =>
     // TF comes from many nodes: the newest alone would not do.
     transport.subscriber(

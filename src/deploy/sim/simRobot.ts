@@ -57,7 +57,8 @@ export class SimRobot {
     const { world, transport, clock } = options;
     this.#options = options;
     this.#sensors = new SimSensors(world, transport, clock);
-    this.#commands = new SimCommands(options);
+    // What waited on the wire while the simulation stood still comes before its next step, or after.
+    this.#commands = new SimCommands({ ...options, clock: { ...clock, now: () => this.#now() } });
     this.#outcomes = transport.publisher('~/outcome', 'std_msgs/msg/String', statusQuality);
     this.#time = this.#nextMessage = clock.now();
     this.#pace.since = this.#time;
@@ -117,9 +118,9 @@ export class SimRobot {
     else setTimeout(again, Math.max(0, 1000 * wait));
   }
 
-  /** The physics up to now, and sensors where they are due. */
-  #catchUp(): void {
-    const { world, clock, rate } = this.#options;
+  /** Seconds on the clock, where the simulation is as well: time in which it stood still is left out first. */
+  #now(): number {
+    const { world, clock } = this.#options;
     const now = clock.now();
     if (now - this.#time > MOST_LAG) {
       this.#lost += now - this.#time;
@@ -127,6 +128,13 @@ export class SimRobot {
       // What was followed would jump ahead by as much.
       world.controller.abortInPlace('the simulation stood still');
     }
+    return now;
+  }
+
+  /** The physics up to now, and sensors where they are due. */
+  #catchUp(): void {
+    const { world, rate } = this.#options;
+    const now = this.#now();
     while (this.#time + world.timestep <= now) {
       this.#time += world.timestep;
       world.step(this.#time);

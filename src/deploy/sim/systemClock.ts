@@ -15,6 +15,9 @@ export interface RosTime {
 
 /** Seconds by which the system's clock may run away before it is read anew. */
 const MOST_DRIFT = 0.02;
+/** Looks at both clocks until no more than so many milliseconds lie between, and the most of them. */
+const CLOSE = 1;
+const LOOKS = 5;
 
 /** The process's monotonic clock, tied to the system's. The tie has the resolution of the process's start (a
  * microsecond or so), and follows when the system's clock is set. */
@@ -25,9 +28,18 @@ export function systemClock(
 ): SimClock {
   // Seconds of a whole origin and a remainder apart, so that nanoseconds survive.
   let origin = originMs;
+  // A thread that waits for its turn between the two clocks would take the wait for drift.
+  const drift = (): number => {
+    for (let look = 0; look < LOOKS; look++) {
+      const before = monotonicMs();
+      const value = systemMs() - (origin + before);
+      if (Math.abs(value) <= 1000 * MOST_DRIFT) return 0;
+      if (monotonicMs() - before <= CLOSE) return value;
+    }
+    return 0;
+  };
   const tie = () => {
-    const drift = systemMs() - (origin + monotonicMs());
-    if (Math.abs(drift) > 1000 * MOST_DRIFT) origin += drift;
+    origin += drift();
     const whole = Math.floor(origin / 1000);
     return { whole, rest: (origin - 1000 * whole) / 1000 };
   };

@@ -1,4 +1,6 @@
 import { timeOf } from '#deploy/robot/stamp';
+import { systemClock } from '#deploy/sim/systemClock';
+import type { ResolvedJointLimits } from '#spec/resolved';
 import { loadTask } from '#spec/task';
 import { standardCodec } from '#transport/messages';
 import type { Message } from '#transport/messageValue';
@@ -22,6 +24,8 @@ const trajectory = standardCodec('trajectory_msgs/msg/JointTrajectory');
 const pose = standardCodec('geometry_msgs/msg/PoseStamped');
 const diagnostics = standardCodec('diagnostic_msgs/msg/DiagnosticArray');
 const flag = standardCodec('std_msgs/msg/Bool');
+/** Milliseconds that a busy machine is given for anything. */
+const PATIENCE = 60_000;
 const transitions = { configure: 1, cleanup: 2, activate: 3, deactivate: 4 } as const;
 
 /** What becomes of a joint state on its way: the messages that go on, later by milliseconds where a time is given. */
@@ -48,13 +52,20 @@ const fraction = performance.timeOrigin - 1000 * origin;
 interface Moment {
   readonly time: number;
   readonly speed: number;
+  readonly position: Float64Array;
 }
+
+/** A simulation that lags by more than this leaves the time out, s: see SimRobot. */
+const MOST_LAG = 0.1;
+/** A command is with a controller so long after it was sent, s, whenever this process wakes to take it: see
+ * ControlThread. */
+const DELIVERY = 0.002;
 
 /** Stands between an arm and the process that moves it: hands joint states on, spoiled as a test wants, moves the target
  * about so that the arm never rests by itself, and keeps what both say. */
 export class FaultyGraph {
   readonly transport: RobotTransport;
-  readonly audit: TrajectoryAudit;
+  audit: TrajectoryAudit;
   /** The newest of /diagnostics. */
   health: {
     readonly level: number;
@@ -71,6 +82,9 @@ export class FaultyGraph {
   newest: JointMessage | undefined;
   states = 0;
   readonly #arm: Moment[] = [];
+  readonly #names: readonly string[];
+  readonly #limits: readonly ResolvedJointLimits[];
+  readonly #clock = systemClock();
   readonly #clients = new Map<string, ServiceClient>();
   readonly #relay: Publisher;
   readonly #target: Publisher;
@@ -83,16 +97,19 @@ export class FaultyGraph {
     const task = await loadTask('reach');
     const { arm, spec } = task.robot;
     const transport = await openTransport({ node: '/faults' });
-    return new FaultyGraph(transport, new TrajectoryAudit(spec.ros.joint_names!, arm.limits), spec.ros);
+    return new FaultyGraph(transport, spec.ros.joint_names!, arm.limits, spec.ros);
   }
 
   private constructor(
     transport: RobotTransport,
-    audit: TrajectoryAudit,
+    names: readonly string[],
+    limits: readonly ResolvedJointLimits[],
     ros: { readonly controller?: string | undefined; readonly base_frame?: string | undefined },
   ) {
     this.transport = transport;
-    this.audit = audit;
+    this.#names = names;
+    this.#limits = limits;
+    this.audit = new TrajectoryAudit(names, limits);
     this.#relay = transport.publisher(topics.joints, jointState.type, sensorQuality);
     this.#target = transport.publisher(topics.target, pose.type, sensorQuality);
     this.#stop = transport.publisher('/emergency_stop', flag.type, commandQuality);
@@ -104,7 +121,11 @@ export class FaultyGraph {
       command,
       trajectory.type,
       { ...commandQuality, depth: 100 },
-      ({ bytes, receivedAt }) => this.#command(trajectory.decode(bytes), clock(receivedAt)),
+      ({ bytes, sentAt, receivedAt }) =>
+        this.#command(
+          trajectory.decode(bytes),
+          Math.min(clock(receivedAt), clock(this.#monotonicMs(sentAt)) + DELIVERY),
+        ),
     );
     transport.subscriber('/diagnostics', diagnostics.type, { ...commandQuality, depth: 10 }, ({ bytes }) =>
       this.#diagnose(diagnostics.decode(bytes)),
@@ -122,21 +143,21 @@ export class FaultyGraph {
   async change(transition: keyof typeof transitions, node = '/vernier'): Promise<boolean> {
     const type = 'lifecycle_msgs/srv/ChangeState';
     const request = { transition: { id: transitions[transition], label: transition } };
-    return (await this.#call(`${node}/change_state`, type, request, 20_000))['success'] === true;
+    return (await this.#call(`${node}/change_state`, type, request, PATIENCE))['success'] === true;
   }
 
   /** @returns `inactive` and so on */
-  async state(node = '/vernier'): Promise<string> {
-    const answer = await this.#call(`${node}/get_state`, 'lifecycle_msgs/srv/GetState', {}, 1000);
+  async state(timeoutMs = PATIENCE, node = '/vernier'): Promise<string> {
+    const answer = await this.#call(`${node}/get_state`, 'lifecycle_msgs/srv/GetState', {}, timeoutMs);
     return (answer['current_state'] as Message)['label'] as string;
   }
 
   /** Waits for a state of the robot process. */
-  async reaches(state: string, timeoutMs = 20_000): Promise<void> {
+  async reaches(state: string, timeoutMs = PATIENCE): Promise<void> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
       // A node that was killed counts as there for a while, and answers nothing.
-      const now = await this.state().catch(() => 'silent');
+      const now = await this.state(1000).catch(() => 'silent');
       if (now === state) return;
       if (performance.now() > deadline) throw new Error(`it is ${now} after ${timeoutMs} ms, not ${state}`);
       await pause(20);
@@ -154,7 +175,7 @@ export class FaultyGraph {
   }
 
   async latch(): Promise<void> {
-    await this.#call('/vernier/emergency_stop', 'std_srvs/srv/Trigger', {}, 10_000);
+    await this.#call('/vernier/emergency_stop', 'std_srvs/srv/Trigger', {}, PATIENCE);
   }
 
   /** @returns why the stop stays latched; undefined where it was taken off */
@@ -163,7 +184,7 @@ export class FaultyGraph {
       '/vernier/reset_emergency_stop',
       'std_srvs/srv/Trigger',
       {},
-      10_000,
+      PATIENCE,
     );
     return success === true ? undefined : String(message);
   }
@@ -174,16 +195,38 @@ export class FaultyGraph {
     await until(
       'motion',
       () => this.#arm.some(({ time, speed }) => time > since + 0.2 && speed > 0.2),
-      20_000,
+      PATIENCE,
     );
   }
 
   /** Seconds from `since` until the arm's last motion by its own samples; waits until it rested for 0.3 s of them.
    * @param since seconds by clock() */
-  async rests(since: number, timeoutMs = 20_000): Promise<number> {
+  async rests(since: number): Promise<number> {
     const last = (): number => this.#arm.findLast(({ speed }) => speed > RESTING)?.time ?? since;
-    await until('rest', () => (this.#arm.at(-1)?.time ?? 0) > Math.max(since, last()) + 0.3, timeoutMs);
+    await until('rest', () => (this.#arm.at(-1)?.time ?? 0) > Math.max(since, last()) + 0.3, PATIENCE);
     return Math.max(0, last() - since);
+  }
+
+  /** Seconds since then that the simulation left out, by the arm's own samples: nothing moved in them. */
+  stoodStill(since: number): number {
+    let sum = 0;
+    for (const [from, to] of this.#pairs(since)) {
+      const gap = to.time - from.time;
+      if (gap > MOST_LAG) sum += gap;
+    }
+    return sum;
+  }
+
+  /** How far the farthest joint is from where it was in the last sample before then, rad. @param since seconds by clock() */
+  away(since: number): number {
+    const before = this.#arm.findLast(({ time }) => time <= since)!.position;
+    const now = this.#arm.at(-1)!.position;
+    return Math.max(...before.map((q, i) => Math.abs(now[i]! - q)));
+  }
+
+  *#pairs(since: number): Generator<readonly [Moment, Moment]> {
+    for (let k = 1; k < this.#arm.length; k++)
+      if (this.#arm[k]!.time > since) yield [this.#arm[k - 1]!, this.#arm[k]!];
   }
 
   /** The largest speed of the last sample, rad/s. */
@@ -191,13 +234,16 @@ export class FaultyGraph {
     return this.#arm.at(-1)?.speed ?? 0;
   }
 
-  /** Whether /diagnostics told of it since the last call of `listen`. */
+  /** Whether /diagnostics told of it since `begin`. */
   heard(pattern: RegExp): boolean {
     return this.#messages.some(({ message, verdict }) => pattern.test(message) || pattern.test(verdict));
   }
 
-  listen(): void {
+  /** From here on another test: nothing is tampered with, told or held against anyone. */
+  begin(): void {
+    this.audit = new TrajectoryAudit(this.#names, this.#limits);
     this.#messages.length = 0;
+    this.honest();
   }
 
   honest(): void {
@@ -208,7 +254,8 @@ export class FaultyGraph {
     const stamp = message.header['stamp'] as { readonly sec: number; readonly nanosec: number };
     let speed = 0;
     for (const v of message.velocity) speed = Math.max(speed, Math.abs(v));
-    this.#arm.push({ time: stamp.sec - origin + stamp.nanosec / 1e9, speed });
+    const position = Float64Array.from(this.#names, (name) => message.position[message.name.indexOf(name)]!);
+    this.#arm.push({ time: stamp.sec - origin + stamp.nanosec / 1e9, speed, position });
     if (this.#arm.length > 8000) this.#arm.splice(0, 4000);
     this.newest = message;
     this.states++;
@@ -250,6 +297,12 @@ export class FaultyGraph {
       this.health = { level: status['level'] as number, message: String(status['message']), values };
       this.#messages.push({ message: this.health.message, verdict: values['verdict'] ?? '' });
     }
+  }
+
+  /** @param system nanoseconds of the system's clock */
+  #monotonicMs(system: bigint): number {
+    const stamp = { sec: Number(system / 1_000_000_000n), nanosec: Number(system % 1_000_000_000n) };
+    return 1000 * this.#clock.fromStamp(stamp)!;
   }
 
   #moveTarget(frame: string): void {

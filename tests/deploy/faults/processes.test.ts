@@ -1,28 +1,23 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cycloneMissing, isolate, until } from '../../transport/loopback.js';
-import type { RobotChild } from '../robot/robotChild.js';
 import { clock, pause } from './faultyGraph.js';
-import { FaultyRobot, servos, slack } from './processes.js';
+import { FaultyRobot, servos } from './processes.js';
 
 const isolation = isolate();
 
-describe.skipIf(cycloneMissing)('a process that fails', () => {
+/** Joint states at 1 kHz that are taken meanwhile. */
+const TAKEN = 400;
+/** A servo that is told to hold in full motion comes to rest within so much, rad. */
+const SETTLED = 0.03;
+
+describe.skipIf(cycloneMissing)('a process that fails', { timeout: 600_000 }, () => {
   let robot: FaultyRobot;
-  let arm: RobotChild;
-  let policy: RobotChild;
 
   beforeAll(async () => {
-    robot = await FaultyRobot.open(isolation);
-    arm = await robot.arm();
-    policy = await robot.policy();
+    robot = await FaultyRobot.open(isolation, { spec: { ages: { deactivate: 1 } } });
   }, 120_000);
   afterAll(() => robot?.close());
 
-  const begin = async (): Promise<void> => {
-    robot.graph.listen();
-    expect(await robot.graph.change('activate'), policy.output()).toBe(true);
-    await robot.graph.moves();
-  };
   /** The arm rests by the end that it was told before the fault, and that was near enough. */
   const restsAsTold = async (name: string, since: number): Promise<void> => {
     const { graph, rest } = robot;
@@ -31,106 +26,108 @@ describe.skipIf(cycloneMissing)('a process that fails', () => {
     console.log(
       `${name}: at rest after ${time.toFixed(3)} s, told ${told.toFixed(3)} s, ${(rest.silence + servos).toFixed(3)} s at most`,
     );
-    expect(told).toBeLessThan(rest.silence + slack);
-    expect(time).toBeLessThan(told + servos);
+    expect(told).toBeLessThan(rest.silence);
+    expect(time).toBeLessThan(Math.max(0, told) + servos + graph.stoodStill(since));
   };
 
-  it('goes on along the same path where the policy stalls for a moment', async () => {
-    const { graph } = robot;
-    await begin();
-    for (const ms of [5, 15, 25, 40, 60, 80, 110]) {
-      policy.process.kill('SIGSTOP');
-      await pause(ms);
-      policy.process.kill('SIGCONT');
-      await pause(130);
-    }
-    await graph.moves();
-    expect(graph.audit.faults).toEqual([]);
-    expect(await graph.state()).toBe('active');
-  });
-
-  it('SIGSTOP of the policy: the arm rests as the last trajectory says, and goes on after SIGCONT', async () => {
-    const { graph } = robot;
-    const since = clock();
-    policy.process.kill('SIGSTOP');
-    await restsAsTold('SIGSTOP of the policy', since);
-    policy.process.kill('SIGCONT');
-    await graph.moves();
-  });
-
-  it('SIGSTOP of the arm: the policy stops, tells, and deactivates', async () => {
-    const { graph, rest } = robot;
-    graph.listen();
-    const since = clock();
-    arm.process.kill('SIGSTOP');
+  /** After the arm fell silent: told to rest in time, and the node says why and deactivates. */
+  const stopsAsStale = async (name: string, since: number): Promise<void> => {
+    const { graph, rest, witness } = robot;
     await graph.reaches('inactive');
     const told = graph.audit.end - since;
-    console.log(
-      `SIGSTOP of the arm: told to rest after ${told.toFixed(3)} s, ${rest.stale.toFixed(3)} s at most`,
-    );
-    expect(told).toBeLessThan(rest.stale + slack);
-    expect(policy.output()).toMatch(/deactivate: stale/);
-    expect(graph.heard(/stale/)).toBe(true);
-    const before = graph.newest!.position;
-    const seen = graph.states;
-    arm.process.kill('SIGCONT');
-    await until('joint states', () => graph.states > seen + 5);
-    const { position } = graph.newest!;
-    // It goes on from where it stood still, whatever waited for it on the wire.
-    expect(Math.max(...position.map((q, i) => Math.abs(q - before[i]!)))).toBeLessThan(0.1);
-    await graph.rests(clock());
-    graph.audit.forget();
-    await begin();
-  });
+    console.log(`${name}: told to rest after ${told.toFixed(3)} s, ${rest.stale.toFixed(3)} s at most`);
+    expect(told).toBeLessThan(rest.stale + witness.late);
+    expect(robot.said).toMatch(/deactivate: stale/);
+    await until('the reason on /diagnostics', () => graph.heard(/stale/));
+  };
 
-  it('kill -9 of the arm: the same, and another arm is taken up', async () => {
-    const { graph, rest } = robot;
-    graph.listen();
-    const since = clock();
-    await robot.kill(arm);
-    await graph.reaches('inactive');
-    expect(graph.heard(/stale/)).toBe(true);
-    expect(graph.audit.end - since).toBeLessThan(rest.stale + slack);
-    graph.audit.forget();
-    arm = await robot.arm(1000);
-    await begin();
-  });
+  it('goes on along the same path where the policy stalls for a moment', () =>
+    robot.trial(async () => {
+      const { graph } = robot;
+      await robot.moves();
+      for (const ms of [5, 15, 25, 40, 60, 80, 110]) {
+        robot.policy.process.kill('SIGSTOP');
+        await pause(ms);
+        robot.policy.process.kill('SIGCONT');
+        await pause(130);
+      }
+      await graph.moves();
+      expect(await graph.state()).toBe('active');
+    }));
 
-  it('joint states at 1 kHz: they are taken, and the arm goes on', async () => {
-    const { graph } = robot;
-    await pause(1100);
-    const before = Number(graph.health.values['joint states']);
-    const sent = graph.states;
-    await pause(2000);
-    const taken = Number(graph.health.values['joint states']) - before;
-    console.log(`1 kHz: ${graph.states - sent} sent, ${taken} taken in about 2 s`);
-    // A busy machine runs the simulation slower.
-    expect(graph.states - sent).toBeGreaterThan(400);
-    expect(taken).toBeGreaterThan(0.3 * (graph.states - sent));
-    expect(await graph.state()).toBe('active');
-  });
+  it('SIGSTOP of the policy: the arm rests as the last trajectory says, and goes on after SIGCONT', () =>
+    robot.trial(async () => {
+      await robot.moves();
+      robot.policy.process.kill('SIGSTOP');
+      await restsAsTold('SIGSTOP of the policy', clock());
+      robot.policy.process.kill('SIGCONT');
+      await robot.graph.moves();
+    }));
 
-  it('kill -9 of the policy: the arm rests as the last trajectory says, and another policy takes it up', async () => {
-    const since = clock();
-    await robot.kill(policy);
-    await restsAsTold('kill -9 of the policy', since);
-    policy = await robot.policy();
-    await begin();
-  });
+  it('SIGSTOP of the arm: the policy stops, tells, and deactivates; the arm does not jump after SIGCONT', () =>
+    robot.trial(async () => {
+      const { graph } = robot;
+      await robot.moves();
+      robot.arm.process.kill('SIGSTOP');
+      const since = clock();
+      await stopsAsStale('SIGSTOP of the arm', since);
+      await until('the end of what was told', () => clock() > graph.audit.over);
+      robot.arm.process.kill('SIGCONT');
+      await graph.rests(since);
+      // It goes on from where it stood still, whatever waited for it on the wire.
+      const away = graph.away(since);
+      console.log(`SIGCONT of the arm: it rests ${away.toFixed(3)} rad from where it stood`);
+      expect(away).toBeLessThan(SETTLED);
+      await robot.moves();
+    }));
 
-  it('SIGTERM of the policy: it decelerates before it goes', async () => {
-    const { graph } = robot;
-    const since = clock();
-    policy.process.kill('SIGTERM');
-    await policy.ended();
-    expect(await graph.rests(since)).toBeLessThan(robot.rest.emergencyStop + servos + slack);
-  });
+  it('kill -9 of the arm: the same, and another arm is taken up', () =>
+    robot.trial(async () => {
+      await robot.moves();
+      await robot.kill('arm');
+      await stopsAsStale('kill -9 of the arm', clock());
+      await robot.moves();
+    }));
 
-  it('never sends what is outside limits, nor a trajectory that lasts longer than stated', () => {
-    const { audit } = robot.graph;
-    console.log(audit.summary);
-    expect(audit.count).toBeGreaterThan(100);
-    expect(audit.faults).toEqual([]);
-    expect(audit.longest).toBeLessThan(robot.rest.silence);
-  });
+  it('joint states at 1 kHz: they are taken, and the arm goes on', () =>
+    robot.trial(async () => {
+      const { graph } = robot;
+      await robot.stands();
+      await robot.kill('arm');
+      await robot.moves(1000);
+      const taken = (): number => Number(graph.health.values['joint states']);
+      const [before, sent, since] = [taken(), graph.states, clock()];
+      await until(`${TAKEN} joint states`, () => taken() >= before + TAKEN, 60_000);
+      console.log(
+        `1 kHz: ${graph.states - sent} sent, ${taken() - before} taken in ${(clock() - since).toFixed(1)} s`,
+      );
+      await graph.moves();
+      expect(await graph.state()).toBe('active');
+      await robot.kill('arm');
+    }));
+
+  it('kill -9 of the policy: the arm rests as the last trajectory says, and another policy takes it up', () =>
+    robot.trial(async () => {
+      await robot.moves();
+      robot.policy.process.kill('SIGKILL');
+      await restsAsTold('kill -9 of the policy', clock());
+      await robot.kill('policy');
+      await robot.moves();
+    }));
+
+  it('SIGTERM of the policy: it decelerates before it goes', () =>
+    robot.trial(async () => {
+      const { graph, rest, witness } = robot;
+      await robot.moves();
+      const { count } = graph.audit;
+      robot.policy.process.kill('SIGTERM');
+      const since = clock();
+      expect(await robot.ended('policy')).toBe(130);
+      const time = await graph.rests(since);
+      const told = graph.audit.end - since;
+      console.log(`SIGTERM of the policy: at rest after ${time.toFixed(3)} s, told ${told.toFixed(3)} s`);
+      expect(graph.audit.count).toBeGreaterThan(count);
+      expect(told).toBeLessThan(rest.emergencyStop + witness.late);
+      expect(time).toBeLessThan(Math.max(0, told) + servos + graph.stoodStill(since));
+    }));
 });

@@ -58,6 +58,11 @@ export class TrajectoryAudit {
     return this.#end;
   }
 
+  /** The same of its last point, which may be held for a while: a controller that wakes after it follows nothing. */
+  get over(): number {
+    return this.#path.at(-1)?.time ?? Number.NEGATIVE_INFINITY;
+  }
+
   /** A line for people. */
   get summary(): string {
     const { velocity, acceleration, jerk } = this.worst;

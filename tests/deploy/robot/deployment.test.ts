@@ -40,7 +40,7 @@ describe('what a task needs to be sensed', () => {
   });
 
   it('leaves out what is not asked for', async () => {
-    const task = await loadTask('lift', ['observation=[ee.position]']);
+    const task = await loadTask('lift', ['observation=[ee.position]', 'mirror.observation={}']);
     const bodies = (parts: Parameters<typeof sensingNeeds>[1]) =>
       sensingNeeds(task, parts).bodies.map((id) => task.names.body[id]);
     expect(bodies(['observation'])).toEqual([]);
@@ -52,7 +52,7 @@ describe('what a task needs to be sensed', () => {
     ['cube.velocity', 'the velocity of cube'],
     ['arm.force', 'the force of the actuator actuator7'],
   ])('refuses %s by name', async (expression, reads) => {
-    const task = await loadTask('lift', [`observation=["${expression}"]`]);
+    const task = await loadTask('lift', [`observation=["${expression}"]`, 'mirror.observation={}']);
     const [problem] = sensingNeeds(task, ['observation']).problems;
     expect(problem).toEqual({ part: 'observation', name: expression, reads });
   });

@@ -3,11 +3,12 @@ import type { Command } from '#deploy/robot/controlLink';
 import { packCommand, unpackCommand } from '#deploy/robot/controlLink';
 import { type Deployment, readDeployment, resolveDeployment } from '#deploy/robot/deployment';
 import { Outputs } from '#deploy/robot/outputs';
-import { monotonicMs } from '#deploy/robot/sharedBoard';
+import { monotonicMs, monotonicShift } from '#deploy/robot/sharedBoard';
 import { loadTask } from '#spec/task';
 import { standardCodec } from '#transport/messages';
 import type { Message } from '#transport/messageValue';
 import type { RobotTransport } from '#transport/robotTransport';
+import { until } from '../../transport/loopback.js';
 
 /** Keeps what is published and what goals are sent; a goal is answered when the test says. */
 function listener() {
@@ -79,14 +80,16 @@ describe('a command', () => {
     for (const stamp of ['absolute', 'zero'] as const) {
       const { transport, messages } = listener();
       const outputs = new Outputs(await deployment('reach', { stamp }), transport, () => {});
-      outputs.send(command(), onTime);
+      const sent = command();
+      outputs.send(sent, onTime);
       const { sec, nanosec } = (messages[0]!.message['header'] as Message)['stamp'] as {
         sec: number;
         nanosec: number;
       };
       const begin = 1000 * sec + nanosec / 1e6;
       if (stamp === 'zero') expect(begin).toBe(0);
-      else expect(Math.abs(begin - Date.now() - 5)).toBeLessThan(20);
+      // Of the system's clock, which may be some milliseconds off that of the process's start.
+      else expect(Math.abs(begin - (performance.timeOrigin - monotonicShift() + sent.time))).toBeLessThan(25);
       outputs.close();
     }
   });
@@ -112,15 +115,29 @@ describe('a command', () => {
     outputs.close();
   });
 
+  it('is ready to be sent when it is claimed', async () => {
+    const { transport, messages } = listener();
+    const outputs = new Outputs(await deployment('reach'), transport, () => {});
+    const { points, ...rest } = command();
+    const positions = [...points.positions];
+    const claim = (): boolean => {
+      positions.length = 0;
+      return true;
+    };
+    outputs.send({ ...rest, points: { ...points, positions } }, claim);
+    const sent = messages[0]!.message['points'] as Message[];
+    expect(sent.map((point) => (point['positions'] as Float64Array)[0])).toEqual([0.02, 0.04, 0.06]);
+    outputs.close();
+  });
+
   it('as positions goes on to its end at rest, whatever comes after it', async () => {
     const { transport, messages } = listener();
     const outputs = new Outputs(await deployment('reach', { kind: 'forward_position' }), transport, () => {});
     outputs.send(command(), onTime);
-    await wait(150);
-    const sent = messages.map(({ message }) => (message['data'] as Float64Array)[0]!);
-    expect(sent.length).toBeGreaterThan(3);
-    expect(sent.every((q, k) => q >= (sent[k - 1] ?? 0))).toBe(true);
-    expect(sent.at(-1)).toBe(0.06);
+    const sent = () => messages.map(({ message }) => (message['data'] as Float64Array)[0]!);
+    await until('its end', () => sent().at(-1) === 0.06);
+    expect(sent().every((q, k) => q >= (sent()[k - 1] ?? 0))).toBe(true);
+    await wait(50);
     const count = messages.length;
     await wait(50);
     expect(messages.length).toBe(count);

@@ -37,4 +37,34 @@ describe('the clock of a sim robot', () => {
     expect(clock.now()).toBe(1.0004);
     expect(clock.fromStamp(stamp)! - before).toBeCloseTo(-3600, 2);
   });
+
+  it('takes a wait of its thread between two clocks for no drift', () => {
+    let monotonic = 1000;
+    let wait = 0;
+    const stop = () => {
+      monotonic += wait;
+    };
+    // Before or after either clock is read.
+    for (const [before, after] of [
+      [stop, () => {}],
+      [() => {}, stop],
+    ] as const) {
+      const read = (value: () => number) => () => {
+        before();
+        const now = value();
+        after();
+        return now;
+      };
+      const clock = systemClock(
+        read(() => monotonic),
+        read(() => 1_000_000 + monotonic),
+        1_000_000,
+      );
+      wait = 0;
+      const stamp = clock.toStamp(2);
+      wait = 25;
+      expect(clock.toStamp(2)).toEqual(stamp);
+      expect(clock.toStamp(2)).toEqual(stamp);
+    }
+  });
 });
