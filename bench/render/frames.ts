@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { brotliCompressSync, constants, deflateRawSync } from 'node:zlib';
 import { makeFrame, type Picture, pictureHash } from '#core/frame';
+import { encodePng } from '#core/png';
 import { FrameStore } from '#data/frameStore';
 import { Renderer, type RendererOptions, type ScenePose } from '#env/renderer';
-import { encodePng } from '#view/frames';
 import { type Scene, scenes, variants } from './scenes.js';
 
 /* Times frames in this process and prints one JSON object. What is compared is drawn in turns. Started by bench/render.ts.

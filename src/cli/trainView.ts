@@ -35,10 +35,13 @@ export function formatScore({ rate, low, high, successes, episodes }: Score): st
 }
 
 /** How two policies compare, start by start; first = base. */
-export function formatPaired({ onlyFirst, onlySecond, both, neither, pValue }: PairedComparison): string {
+export function formatPaired(
+  { onlyFirst, onlySecond, both, neither, pValue }: PairedComparison,
+  [first, second]: readonly [string, string] = ['base', 'base + residual'],
+): string {
   const p = pValue < 1e-4 ? pValue.toExponential(1) : pValue.toFixed(4);
   return (
-    `on the same starts: only base + residual ${onlySecond}, only base ${onlyFirst}, both ${both}, ` +
+    `on the same starts: only ${second} ${onlySecond}, only ${first} ${onlyFirst}, both ${both}, ` +
     `neither ${neither} (McNemar p = ${p})`
   );
 }

@@ -1,4 +1,5 @@
 import { makeGoalImageScorer } from '#reward/backends/goalImage';
+import { makeVlmChatScorer } from '#reward/backends/vlmChat';
 import type { Scorer, ScorerContext } from '#reward/score';
 import type { ResolvedScore } from '#spec/resolved';
 import type { ScoreBackend, ScoreKind } from '#spec/scores/scoreSchema';
@@ -8,6 +9,7 @@ type Maker<K extends ScoreKind> = (settings: Settings<K>, context: ScorerContext
 
 const makers: { readonly [K in ScoreKind]: Maker<K> } = {
   'goal-image': makeGoalImageScorer,
+  'vlm-chat': makeVlmChatScorer,
 };
 
 /** The scorer of a task's score.

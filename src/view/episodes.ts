@@ -2,9 +2,10 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { VernierError } from '#core/errors';
 import type { Picture } from '#core/frame';
+import { encodePng } from '#core/png';
 import type { Renderer, ScenePose } from '#env/renderer';
 import type { VectorEnv } from '#env/vectorEnv';
-import { encodePng, evenlySpaced, ffmpegAvailable, filmstrip, writeMp4 } from '#view/frames';
+import { evenlySpaced, ffmpegAvailable, filmstrip, writeMp4 } from '#view/frames';
 
 /** Episodes played for the eye: recorded as poses first, drawn afterwards, so that the simulation does not wait
  * for pictures and a strip can be cut once the length is known. */

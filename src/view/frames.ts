@@ -1,19 +1,9 @@
 import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
-import { PNG } from 'pngjs';
 import { VernierError } from '#core/errors';
 import type { Picture } from '#core/frame';
 
-/** Pictures to files: PNG, strips of several frames, mp4 where ffmpeg is installed. */
-
-export function encodePng({ width, height, rgb }: Picture): Uint8Array {
-  const png = new PNG({ width, height, colorType: 2 });
-  for (let pixel = 0; pixel < width * height; pixel++) {
-    png.data.set(rgb.subarray(3 * pixel, 3 * pixel + 3), 4 * pixel);
-    png.data[4 * pixel + 3] = 255;
-  }
-  return PNG.sync.write(png, { colorType: 2 });
-}
+/** Strips of several frames, and mp4 files where ffmpeg is installed. */
 
 /** Frames of one size side by side, a white gap between them. @throws SHAPE without frames or of many sizes */
 export function filmstrip(frames: readonly Picture[], gap = 4): Picture {

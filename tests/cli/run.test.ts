@@ -132,6 +132,24 @@ it.skipIf(!native)('inspects the run and its files', () => {
   expect(vernier(['inspect', join(run, 'demos.vrn')]).stdout).toMatch(/episodes +4, 100\.0 % successful/);
 });
 
+it.skipIf(!native)('distils the run into a bundle that the other commands take', () => {
+  const out = join(folder, 'student.vrn');
+  const small = ['--distill.steps=512', '--distill.rollout=16', '--distill.minibatch=64'];
+  const asked = ['distill', run, '--out', out, ...small, '--distill.evaluate_episodes=4'];
+  const { status, stdout, stderr } = vernier(asked);
+  expect(stderr).toBe('');
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/teacher .* \d+ parameters[\s\S]*student .* \d+ parameters/);
+  expect(stdout).toContain('on the same starts: only student');
+  expect(vernier(asked).stderr).toContain('is there already');
+  expect(vernier(['inspect', out]).stdout).toContain('chunk, 1 action');
+  const evaluated = vernier(['eval', out, '--policy', 'policy', '--episodes', '4', '--json']);
+  expect(JSON.parse(evaluated.stdout).policies.policy.episodes).toBe(4);
+  expect(vernier(['export', out, '--out', join(folder, 'student')]).status).toBe(0);
+  expect(existsSync(join(folder, 'student', 'base.onnx'))).toBe(true);
+  expect(vernier(['distill', out]).stderr).toContain('a student already');
+});
+
 it.skipIf(!native)('exports networks and the contract that tells how to use them', () => {
   const out = join(folder, 'export');
   expect(vernier(['export', run, '--out', out]).status).toBe(0);

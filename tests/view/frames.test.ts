@@ -5,7 +5,8 @@ import { delimiter, join } from 'node:path';
 import { PNG } from 'pngjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Picture } from '#core/frame';
-import { encodePng, evenlySpaced, ffmpegAvailable, filmstrip, writeMp4 } from '#view/frames';
+import { encodePng } from '#core/png';
+import { evenlySpaced, ffmpegAvailable, filmstrip, writeMp4 } from '#view/frames';
 
 /** A picture whose pixel (x, y) is [x, y, mark]. */
 function ramp(width: number, height: number, mark: number): Picture {

@@ -1,11 +1,13 @@
 import { z } from 'zod';
 import { goalImageSchema } from '#spec/scores/goalImageSchema';
+import { vlmChatSchema } from '#spec/scores/vlmChatSchema';
 
 /** The scores section of a task file: named judges of pictures, each of one backend, the key that tells which. */
 
 /** What can judge, by its key. `makeScorer` in src/reward/scorers.ts makes a scorer of each. */
 export const scoreBackends = {
   'goal-image': goalImageSchema,
+  'vlm-chat': vlmChatSchema,
 } as const;
 
 export type ScoreKind = keyof typeof scoreBackends;
