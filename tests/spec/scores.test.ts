@@ -32,6 +32,7 @@ describe('`scores`', () => {
         backend: { kind: 'goal-image', settings: { features: 'pixels' } },
         cameras: ['top'],
         every: 2,
+        batch: 16,
         instruction: spec.description,
         directory: expect.stringMatching(/tasks$/),
       },

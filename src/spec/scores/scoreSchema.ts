@@ -19,6 +19,9 @@ const common = {
   every: z.int().positive().default(5).meta({
     description: 'Every so many control steps a sample is scored; its score holds until the next one.',
   }),
+  batch: z.int().positive().default(16).meta({
+    description: 'Pictures that the model is shown in one call, at most.',
+  }),
   instruction: z.string().min(1).optional().meta({
     description: "What is to be done, in words. Default: the task's description.",
   }),
