@@ -47,7 +47,7 @@ interface Subject {
 const pegScore = '0.6 * (1 - clamp(lateral / 10 cm, 0, 1)) + 0.4 * clamp((error.z + 10 cm) / 12 cm, 0, 1)';
 const pegDecoy = 'lateral < 0.03 and error.z < 0';
 const nutScore =
-  'if(placed, 1, 0.25 * (1 - clamp(norm(to_handle) / 20 cm, 0, 1)) + 0.25 * (nut.position.z > 0.06) + 0.5 * (1 - clamp(norm([to_peg.x, to_peg.y]) / 30 cm, 0, 1)))';
+  'if(placed, 1, 0.25 * (1 - clamp(norm(to_handle) / 20 cm, 0, 1)) + if(nut.position.z > 0.06, 0.25, 0) + 0.5 * (1 - clamp(norm([to_peg.x, to_peg.y]) / 30 cm, 0, 1)))';
 const nutDecoy = 'nut.position.z > 0.08';
 
 /** The rewards that both tasks are learned with: a score of progress, and one that praises the wrong thing. */
@@ -64,12 +64,16 @@ function variants(score: string, decoy: string): Record<string, Variant> {
       what: '0.1 in each step for something that is not the goal',
       keys: { reward: [{ bonus: decoy, weight: 0.1, cap: endless }] },
     },
+    hacked_gates: {
+      what: 'the same behind the outcome gate and with the default cap',
+      keys: { reward: [{ bonus: decoy, weight: 0.1, gate: 'success' }] },
+    },
     hacked_gate: {
-      what: 'the same behind the outcome gate',
+      what: 'the same behind the outcome gate alone',
       keys: { reward: [{ bonus: decoy, weight: 0.1, cap: endless, gate: 'success' }] },
     },
     hacked_cap: {
-      what: 'the same with the default cap',
+      what: 'the same with the default cap alone',
       keys: { reward: [{ bonus: decoy, weight: 0.1 }] },
     },
     hacked_potential: {
@@ -81,7 +85,7 @@ function variants(score: string, decoy: string): Record<string, Variant> {
 
 const subjects: Readonly<Record<string, Subject>> = {
   peg_insertion: {
-    overrides: ['demos.episodes=4', 'residual.evaluate_every=1000', 'residual.evaluate_episodes=50'],
+    overrides: ['demos.episodes=6', 'residual.evaluate_every=1000', 'residual.evaluate_episodes=50'],
     variants: {
       ...variants(pegScore, pegDecoy),
       stl: {
@@ -116,7 +120,7 @@ const subjects: Readonly<Record<string, Subject>> = {
     },
   },
   nut_assembly: {
-    overrides: ['demos.episodes=12', 'residual.evaluate_every=4000', 'residual.evaluate_episodes=50'],
+    overrides: ['demos.episodes=14', 'residual.evaluate_every=4000', 'residual.evaluate_episodes=50'],
     variants: variants(nutScore, nutDecoy),
   },
 };
