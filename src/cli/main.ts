@@ -12,6 +12,7 @@ import { splitOverrides } from '#cli/overrides';
 import { playCommand } from '#cli/play';
 import { ros2Command } from '#cli/ros2';
 import { schemaCommand } from '#cli/schema';
+import { scoreCommand } from '#cli/score';
 import { serveCommand } from '#cli/serve';
 import { simRobotCommand } from '#cli/simRobot';
 import { stlCommand } from '#cli/stl';
@@ -24,6 +25,7 @@ const COMMANDS = [
   trainCommand,
   evalCommand,
   playCommand,
+  scoreCommand,
   demosCommand,
   inspectCommand,
   distillCommand,
@@ -43,6 +45,7 @@ const TAKES_OVERRIDES = new Set([
   'eval',
   'demos',
   'play',
+  'score',
   'inspect',
   'distill',
   'export',
