@@ -1,4 +1,5 @@
 import { makeGoalImageScorer } from '#reward/backends/goalImage';
+import { makePairwiseScorer } from '#reward/backends/pairwise';
 import { makeVlmChatScorer } from '#reward/backends/vlmChat';
 import type { Scorer, ScorerContext } from '#reward/score';
 import type { ResolvedScore } from '#spec/resolved';
@@ -10,6 +11,7 @@ type Maker<K extends ScoreKind> = (settings: Settings<K>, context: ScorerContext
 const makers: { readonly [K in ScoreKind]: Maker<K> } = {
   'goal-image': makeGoalImageScorer,
   'vlm-chat': makeVlmChatScorer,
+  pairwise: makePairwiseScorer,
 };
 
 /** The scorer of a task's score.

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { goalImageSchema } from '#spec/scores/goalImageSchema';
+import { pairwiseSchema } from '#spec/scores/pairwiseSchema';
 import { vlmChatSchema } from '#spec/scores/vlmChatSchema';
 
 /** The scores section of a task file: named judges of pictures, each of one backend, the key that tells which. */
@@ -8,6 +9,7 @@ import { vlmChatSchema } from '#spec/scores/vlmChatSchema';
 export const scoreBackends = {
   'goal-image': goalImageSchema,
   'vlm-chat': vlmChatSchema,
+  pairwise: pairwiseSchema,
 } as const;
 
 export type ScoreKind = keyof typeof scoreBackends;
