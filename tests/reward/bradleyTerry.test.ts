@@ -28,8 +28,7 @@ describe('strengths from comparisons', () => {
       comparisons.push(won ? { winner: a, loser: b } : { winner: b, loser: a });
     }
     const fitted = bradleyTerry(4, comparisons);
-    for (let i = 1; i < 4; i++)
-      expect(fitted[i]! - fitted[0]!).toBeCloseTo(strengths[i]! - strengths[0]!, 1);
+    for (let i = 1; i < 4; i++) expect(fitted[i]! - fitted[0]!).toBeCloseTo(strengths[i]! - strengths[0]!, 1);
   });
 
   it('are finite, and turn round when all comparisons do', () => {
