@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { packageRoot } from '#native/addon';
+import { type DistillRun, distillRun } from './distillRun.js';
 import {
   interval,
   type LearningRun,
@@ -25,6 +26,8 @@ const USAGE = `npm run bench:data -- [options]
   --table             only write the page`;
 
 interface Study {
+  /** clone: the base counts; learn: all of a run; distill: a student of the run `teacher` of the same seed. */
+  readonly kind: 'clone' | 'learn' | 'distill';
   readonly title: string;
   readonly task: string;
   /** What all variants share. */
@@ -36,6 +39,7 @@ interface Study {
 
 /** Cloning alone: the residual gets one round of steps. */
 const cloneOnly = (task: string): Study => ({
+  kind: 'clone',
   title: `${task}: a base cloned from 8 demonstrations`,
   task,
   overrides: ['demos.episodes=8', 'residual.steps=16', 'residual.evaluate_episodes=1'],
@@ -50,6 +54,7 @@ const studies: Readonly<Record<string, Study>> = {
   'clone-peg_insertion': cloneOnly('peg_insertion'),
   'clone-lift': cloneOnly('lift'),
   'learn-peg_insertion': {
+    kind: 'learn',
     title: 'peg_insertion: learning from 4 demonstrations',
     task: 'peg_insertion',
     overrides: [
@@ -80,13 +85,27 @@ const studies: Readonly<Record<string, Study>> = {
       },
     },
   },
+  'distill-peg_insertion': {
+    kind: 'distill',
+    title: 'peg_insertion: one small network in the place of base and residual',
+    task: 'peg_insertion',
+    overrides: [],
+    variants: {
+      student: { what: 'imitation, then reinforcement with a teacher (RPD)', overrides: [] },
+      imitation: { what: 'imitation alone', overrides: ['distill.reinforce=0'] },
+    },
+  },
 };
 
-interface RunResult extends LearningRun {
+/** Whose students are made. */
+const TEACHER = 'learn-peg_insertion-mirror';
+
+interface Labelled {
   readonly study: string;
   readonly variant: string;
   readonly seed: number;
 }
+type RunResult = Labelled & (LearningRun | DistillRun);
 
 function options() {
   return parseArgs({
@@ -103,14 +122,14 @@ function options() {
 }
 
 async function runOne(study: string, variant: string, seed: number): Promise<RunResult> {
-  const { task, overrides, variants } = studies[study]!;
+  const { kind, task, overrides, variants } = studies[study]!;
   const seeds = [`residual.seed=${seed}`, `base.seed=${seed}`, `demos.seed=${1000 + seed}`];
-  const all = [...overrides, ...variants[variant]!.overrides, ...seeds];
-  const run = await learningRun(
-    `${study}-${variant}-${seed}`,
-    join(packageRoot, 'tasks', `${task}.yaml`),
-    all,
-  );
+  const all = [...overrides, ...variants[variant]!.overrides];
+  const file = join(packageRoot, 'tasks', `${task}.yaml`);
+  const run =
+    kind === 'distill'
+      ? await distillRun(`${TEACHER}-${seed}`, file, [...all, `distill.seed=${seed}`])
+      : await learningRun(`${study}-${variant}-${seed}`, file, [...all, ...seeds]);
   return { study, variant, seed, ...run };
 }
 
@@ -121,20 +140,48 @@ function readResults(folder: string): RunResult[] {
     .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as RunResult);
 }
 
+const heads = {
+  clone: ['demonstrations', 'seeds', 'base', 'per seed'],
+  learn: ['id', 'what', 'seeds', 'base', 'learned', 'per seed', 'last', 'steps to 90 %', 'minutes'],
+  distill: [
+    ...['what', 'seeds', 'teacher', 'student', 'per seed'],
+    ...['parameters', 'microseconds per decision', 'minutes'],
+  ],
+} as const;
+
 function table(study: string, all: readonly RunResult[]): string {
-  const rows = Object.entries(studies[study]!.variants).flatMap(([variant, { what }]) => {
+  const { kind, variants } = studies[study]!;
+  const rows = Object.entries(variants).flatMap(([variant, { what }]) => {
     const runs = all.filter((run) => run.study === study && run.variant === variant);
-    return runs.length === 0 ? [] : [cloned(study) ? cloneRow(what, runs) : learnRow(variant, what, runs)];
+    if (runs.length === 0) return [];
+    if (kind === 'distill') return [distillRow(what, runs as readonly DistillRun[])];
+    const learning = runs as readonly LearningRun[];
+    return [kind === 'clone' ? cloneRow(what, learning) : learnRow(variant, what, learning)];
   });
-  const head = cloned(study)
-    ? ['demonstrations', 'seeds', 'base', 'per seed']
-    : ['id', 'what', 'seeds', 'base', 'learned', 'per seed', 'last', 'steps to 90 %', 'minutes'];
-  return markdownTable([head, ...rows]);
+  return markdownTable([heads[kind], ...rows]);
 }
 
-const cloned = (study: string): boolean => study.startsWith('clone-');
+const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
 
-function cloneRow(what: string, runs: readonly RunResult[]): string[] {
+function distillRow(what: string, runs: readonly DistillRun[]): string[] {
+  const both = (of: (run: DistillRun, name: 'teacher' | 'student') => number): string =>
+    (['teacher', 'student'] as const)
+      .map((name) => mean(runs.map((run) => of(run, name))).toFixed(0))
+      .join(' to ');
+  return [
+    what,
+    `${runs.length}`,
+    interval(pooled(runs.map((run) => run.scores.teacher))),
+    interval(pooled(runs.map((run) => run.scores.student))),
+    runs.map((run) => percent(run.scores.student.rate)).join(', '),
+    both((run, name) => run.parameters[name]!),
+    both((run, name) => run.latency[name]),
+    mean(runs.map((run) => run.minutes)).toFixed(1),
+  ];
+}
+
+function cloneRow(what: string, runs: readonly LearningRun[]): string[] {
   return [
     what,
     `${runs.length}`,
@@ -143,8 +190,7 @@ function cloneRow(what: string, runs: readonly RunResult[]): string[] {
   ];
 }
 
-function learnRow(variant: string, what: string, runs: readonly RunResult[]): string[] {
-  const minutes = runs.reduce((sum, run) => sum + run.minutes, 0) / runs.length;
+function learnRow(variant: string, what: string, runs: readonly LearningRun[]): string[] {
   return [
     variant,
     what,
@@ -154,7 +200,7 @@ function learnRow(variant: string, what: string, runs: readonly RunResult[]): st
     runs.map((run) => percent(run.learned.rate)).join(', '),
     runs.map((run) => percent(run.curve.at(-1)!.score.rate)).join(', '),
     runs.map((run) => stepsTo(0.9, run) ?? '-').join(', '),
-    minutes.toFixed(1),
+    mean(runs.map((run) => run.minutes)).toFixed(1),
   ];
 }
 
@@ -167,7 +213,7 @@ function writePage(folder: string): void {
   const page = [
     '# Data: what each way to get more out of demonstrations and episodes did',
     '',
-    "`base` and `learned` are the task's own success on 200 held-out starts, the same for all, with 95 % Wilson intervals over all seeds",
+    "`base`, `learned`, `teacher` and `student` are the task's own success on 200 held-out starts, the same for all, with 95 % Wilson intervals over all seeds",
     'together. `learned` is the best policy of the training, as its evaluations picked it; `last` is where training ended, and steps to 90 % are',
     'counted, by evaluations of 50 episodes on other starts. All else is the same: task, demonstrations, networks, steps.',
     '',

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { benchCommand } from '#cli/bench';
 import type { CliContext } from '#cli/context';
 import { demosCommand } from '#cli/demos';
+import { distillCommand } from '#cli/distill';
 import { doctorCommand } from '#cli/doctor';
 import { evalCommand } from '#cli/eval';
 import { exportCommand } from '#cli/export';
@@ -26,6 +27,7 @@ const COMMANDS = [
   playCommand,
   demosCommand,
   inspectCommand,
+  distillCommand,
   exportCommand,
   serveCommand,
   ros2Command,
@@ -44,6 +46,7 @@ const TAKES_OVERRIDES = new Set([
   'demos',
   'play',
   'inspect',
+  'distill',
   'export',
   'serve',
   'ros2',

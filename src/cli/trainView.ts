@@ -1,7 +1,7 @@
 import pc from 'picocolors';
 import type { Display } from '#cli/display';
 import { compact, duration, percent, rateWithInterval } from '#cli/format';
-import type { PhaseName, Score, TrainEvent } from '#learn/events';
+import type { PhaseName, Score, ScoringEvent, TrainEvent } from '#learn/events';
 import type { PairedComparison } from '#learn/statistics';
 
 /** What a training run shows while it goes on: a line for what is settled, a status for what moves. */
@@ -9,6 +9,7 @@ import type { PairedComparison } from '#learn/statistics';
 const PHASE_TITLES: Readonly<Record<PhaseName, string>> = {
   demos: 'demonstrations by the expert',
   base: 'cloning the base policy',
+  scores: 'scores: the models start, and judge the demonstrations',
   'warm-up': 'warm-up: the base with noise fills the replay',
   'critic only': 'critics only: the actor waits',
   online: 'residual: acting and learning',
@@ -35,10 +36,13 @@ export function formatScore({ rate, low, high, successes, episodes }: Score): st
 }
 
 /** How two policies compare, start by start; first = base. */
-export function formatPaired({ onlyFirst, onlySecond, both, neither, pValue }: PairedComparison): string {
+export function formatPaired(
+  { onlyFirst, onlySecond, both, neither, pValue }: PairedComparison,
+  [first, second]: readonly [string, string] = ['base', 'base + residual'],
+): string {
   const p = pValue < 1e-4 ? pValue.toExponential(1) : pValue.toFixed(4);
   return (
-    `on the same starts: only base + residual ${onlySecond}, only base ${onlyFirst}, both ${both}, ` +
+    `on the same starts: only ${second} ${onlySecond}, only ${first} ${onlyFirst}, both ${both}, ` +
     `neither ${neither} (McNemar p = ${p})`
   );
 }
@@ -62,6 +66,16 @@ function progressStatus(event: Progress): string {
   ].join('  ');
 }
 
+/** How models keep up with the episodes. */
+function scoringStatus({ scored, pending, missing, broken }: ScoringEvent): string {
+  return [
+    `${compact(scored)} episodes scored`,
+    ...(pending > 0 ? [`${compact(pending)} wait`] : []),
+    ...(missing > 0 ? [`${percent(missing)} missing`] : []),
+    ...(broken.length > 0 ? [`no answer: ${broken.join(', ')}`] : []),
+  ].join(', ');
+}
+
 function evaluationLine(event: Extract<TrainEvent, { kind: 'evaluation' }>, learned: Learned): string {
   const who = WHO[learned][event.what];
   return `${compact(event.environmentSteps)} steps, ${who}: ${formatScore(event.score)}`;
@@ -75,6 +89,7 @@ export function trainView(
 ): (event: TrainEvent) => void {
   const titles = learned === 'formula' ? FORMULA_TITLES : PHASE_TITLES;
   const line = (text: string): void => display.line(`${pc.dim(duration(seconds()).padStart(11))}  ${text}`);
+  let scoring: ScoringEvent | undefined;
   return (event) => {
     switch (event.kind) {
       case 'phase':
@@ -92,10 +107,16 @@ export function trainView(
         break;
       }
       case 'progress':
-        display.status(progressStatus(event));
+        display.status([progressStatus(event), ...(scoring ? [scoringStatus(scoring)] : [])].join('\n  '));
         break;
       case 'evaluation':
         line(evaluationLine(event, learned));
+        break;
+      case 'scored demos':
+        display.status(`  ${bar(event.done, event.total)} ${event.done} of ${event.total} scored`);
+        break;
+      case 'scoring':
+        scoring = event;
         break;
       case 'checkpoint':
         line(pc.dim(`checkpoint at ${compact(event.environmentSteps)} steps`));

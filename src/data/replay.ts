@@ -131,20 +131,31 @@ export class Replay {
     this.#writtenCount[environment] = 0;
   }
 
-  /** Credits the steps of the episode that just ended with more reward: each window gets its discounted part.
-   * Transitions that the ring has overwritten since are gone. Every ended episode must be settled, one by one.
-   * @shape credits [T] */
-  settle(environment: number, credits: Float64Array): void {
-    const { nStep, gamma, capacity, horizon = 0 } = this.#options;
-    if (this.#writtenCount[environment] !== credits.length)
-      throw new VernierError(
-        'SHAPE',
-        `${credits.length} credits for an episode of ${this.#writtenCount[environment]} steps`,
-      );
+  /** Takes the running numbers of the transitions that the steps of the episode that just ended begin; every ended episode's
+   * must be taken where there is a horizon. @shape result [T] */
+  takeEpisode(environment: number): Int32Array {
+    const { horizon = 0 } = this.#options;
+    const first = environment * horizon;
+    const numbers = this.#written.slice(first, first + this.#writtenCount[environment]!);
     this.#writtenCount[environment] = 0;
-    for (let t = 0; t < credits.length; t++) {
-      const number = this.#written[environment * horizon + t]!;
-      if (this.#writes - number > capacity) continue;
+    return numbers;
+  }
+
+  /** Whether the ring still has the transition of this running number. */
+  holds(number: number): boolean {
+    return this.#writes - number <= this.#options.capacity;
+  }
+
+  /** Credits the steps of an ended episode with more reward, at any time: each window gets its discounted part. What the ring
+   * has overwritten since is gone.
+   * @param episode what takeEpisode() gave
+   * @shape credits [T] */
+  settle(episode: Int32Array, credits: Float64Array): void {
+    const { nStep, gamma, capacity } = this.#options;
+    if (episode.length !== credits.length)
+      throw new VernierError('SHAPE', `${credits.length} credits for an episode of ${episode.length} steps`);
+    for (const [t, number] of episode.entries()) {
+      if (!this.holds(number)) continue;
       const last = Math.min(t + nStep, credits.length);
       let credit = 0;
       for (let k = last - 1; k >= t; k--) credit = credits[k]! + gamma * credit;

@@ -180,7 +180,7 @@ export async function labelDemos(
     };
     const credits = shaper && shapeDemo(shaper, demos, k, first, batch.reward);
     for (let t = 0; t < length; t++) replay.add(0, batch, t);
-    if (credits && horizon !== undefined) replay.settle(0, credits);
+    if (credits && horizon !== undefined) replay.settle(replay.takeEpisode(0), credits);
   }
   return replay;
 }

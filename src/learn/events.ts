@@ -3,7 +3,15 @@ import type { PairedComparison } from '#learn/statistics';
 
 /** What a training run tells while it goes on: shown live, and written to metrics.jsonl line by line. */
 
-export type PhaseName = 'demos' | 'base' | 'warm-up' | 'critic only' | 'online' | 'final evaluation' | 'done';
+export type PhaseName =
+  | 'demos'
+  | 'base'
+  | 'scores'
+  | 'warm-up'
+  | 'critic only'
+  | 'online'
+  | 'final evaluation'
+  | 'done';
 
 /** A success rate with its 95 % Wilson interval. */
 export interface Score {
@@ -51,8 +59,33 @@ export type TrainEvent =
       readonly base?: Score;
       readonly paired?: PairedComparison;
     }
+  | ScoringEvent
+  | { readonly kind: 'scored demos'; readonly done: number; readonly total: number }
   | { readonly kind: 'checkpoint'; readonly environmentSteps: number; readonly path: string }
   | { readonly kind: 'note'; readonly text: string };
+
+/** How models score the episodes of a run; numbers count from its beginning. */
+export interface ScoringEvent {
+  readonly kind: 'scoring';
+  readonly environmentSteps: number;
+  /** Episodes with all their scores, and those that wait for some. */
+  readonly scored: number;
+  readonly pending: number;
+  /** Episodes without scores: no place in the queue, no longer in the replay, or over a stop of the run. */
+  readonly dropped: number;
+  readonly stale: number;
+  readonly lost: number;
+  /** Shares of all scores: those that are missing, and those that the cache knew. */
+  readonly missing: number;
+  readonly hits: number;
+  /** Calls of models in this session, and milliseconds that one picture took. */
+  readonly calls: number;
+  readonly momentMs: number;
+  /** Milliseconds from an episode's end to its last score, on average. */
+  readonly waitedMs: number;
+  /** Scores whose model fails at the moment. */
+  readonly broken: readonly string[];
+}
 
 export function scoreOf(evaluation: Evaluation): Score {
   const { successes, episodes, rate, wilson, meanLength } = evaluation;

@@ -34,6 +34,14 @@ export interface PpoSettings {
   readonly minibatch: number;
   /** Largest norm of a gradient; 0 is off. */
   readonly grad_clip: number;
+  /** A teacher's actions stand beside the student's own: `Rollout.teacher`, and `weights` of an update. */
+  readonly teacher?: boolean;
+}
+
+/** What a policy with a teacher descends: `reinforce` * PPO's loss + `teacher` * the squared distance to its actions. */
+export interface TeacherWeights {
+  readonly reinforce: number;
+  readonly teacher: number;
 }
 
 export interface PpoShape {
@@ -92,6 +100,8 @@ export class Rollout {
   readonly returns: Float32Array;
   /** [B] */
   readonly lastValue: Float32Array;
+  /** [T*B, A] what a teacher would have done; looked at where there is one. */
+  readonly teacher: Float32Array;
 
   constructor(T: number, { B, O, A }: PpoShape) {
     this.T = T;
@@ -111,6 +121,7 @@ export class Rollout {
     this.advantage = new Float32Array(N);
     this.returns = new Float32Array(N);
     this.lastValue = new Float32Array(B);
+    this.teacher = new Float32Array(N * A);
   }
 }
 
@@ -119,6 +130,8 @@ export interface PpoReport {
   readonly policyLoss: number;
   readonly valueLoss: number;
   readonly kl: number;
+  /** Mean over rows and entries, where there is a teacher. */
+  readonly teacherLoss?: number;
   readonly std: number;
   readonly learningRate: number;
 }
@@ -170,14 +183,16 @@ export class PpoAgent {
 
   /** Advantages, then `epochs` passes over the rollout's counting steps in minibatches, shuffled.
    * @param scale factor of the largest learning rate, to anneal it
+   * @param weights where the policy has a teacher
    * @throws NUMERIC where a loss or a gradient is not finite */
-  update(rollout: Rollout, draws: Draws, scale = 1): PpoReport {
+  update(rollout: Rollout, draws: Draws, scale = 1, weights?: TeacherWeights): PpoReport {
     const { gamma, lambda, epochs, minibatch, target_kl, learning_rate } = this.#settings;
     const most = scale * learning_rate;
+    if (weights) inputOf(this.#update, 'weights').set([weights.reinforce, weights.teacher]);
     this.#rate[0] = target_kl > 0 ? Math.min(most, this.#rate[0]!) : most;
     generalisedAdvantages(rollout, gamma, lambda, rollout.advantage, rollout.returns);
     const count = this.#gatherIndex(rollout.counts);
-    const sums = { policyLoss: 0, valueLoss: 0, kl: 0 };
+    const sums = { policyLoss: 0, valueLoss: 0, kl: 0, teacherLoss: 0 };
     if (count === 0) return { ...sums, ...this.#state() };
     const batches = Math.max(1, Math.floor(count / minibatch));
     for (let epoch = 0; epoch < epochs; epoch++) {
@@ -187,6 +202,7 @@ export class PpoAgent {
         this.#update.run();
         for (const name of ['policyLoss', 'valueLoss', 'kl'] as const)
           sums[name] += outputOf(this.#update, name)[0]!;
+        if (this.#settings.teacher) sums.teacherLoss += outputOf(this.#update, 'teacherLoss')[0]!;
         this.#steer(outputOf(this.#update, 'kl')[0]!, most);
       }
     }
@@ -195,6 +211,7 @@ export class PpoAgent {
       policyLoss: sums.policyLoss / n,
       valueLoss: sums.valueLoss / n,
       kl: sums.kl / n,
+      ...(this.#settings.teacher ? { teacherLoss: sums.teacherLoss / n } : {}),
       ...this.#state(),
     };
   }
@@ -242,11 +259,13 @@ export class PpoAgent {
     const { inputs } = this.#update;
     const observation = inputs['observation']!;
     const action = inputs['action']!;
+    const teacher = inputs['teacher'];
     const { index } = this.#order;
     for (let k = 0; k < this.#settings.minibatch; k++) {
       const from = index[(start + k) % count]!;
       for (let j = 0; j < O; j++) observation[k * O + j] = rollout.observation[from * O + j]!;
       for (let j = 0; j < A; j++) action[k * A + j] = rollout.action[from * A + j]!;
+      if (teacher) for (let j = 0; j < A; j++) teacher[k * A + j] = rollout.teacher[from * A + j]!;
       inputs['logProbability']![k] = rollout.logProbability[from]!;
       inputs['advantage']![k] = rollout.advantage[from]!;
       inputs['returns']![k] = rollout.returns[from]!;
@@ -333,7 +352,8 @@ function updateProgram(
   const { minibatch: N, clip, entropy, grad_clip, value_clip } = settings;
   const observation = nn.input('observation', [N, O]);
   const logStd = logStdOf(policy);
-  const scaled = nn.div(nn.sub(nn.input('action', [N, A]), actor.apply(observation)), nn.exp(logStd));
+  const middle = actor.apply(observation);
+  const scaled = nn.div(nn.sub(nn.input('action', [N, A]), middle), nn.exp(logStd));
   const density = nn.sub(nn.mul(nn.square(scaled), -0.5), nn.add(logStd, HALF_LOG_TWO_PI));
   const change = nn.sub(nn.sum(density, 1), nn.input('logProbability', [N]));
   const ratio = nn.exp(nn.clamp(change, -20, 20));
@@ -346,15 +366,27 @@ function updateProgram(
   const value = nn.reshape(critic.apply(observation), [N]);
   const valueLoss = nn.mean(squaredError(value, returns, N, value_clip));
   const learningRate = nn.input('learningRate', []);
+  const teacherLoss = settings.teacher && nn.mean(nn.square(nn.sub(middle, nn.input('teacher', [N, A]))));
   const limits = { learningRate, epsilon: 1e-5, ...(grad_clip > 0 ? { clipNorm: grad_clip } : {}) };
   return {
     name: 'ppo',
-    outputs: { policyLoss, valueLoss, kl: nn.mean(nn.sub(nn.sub(ratio, 1), change)) },
+    outputs: {
+      ...{ policyLoss, valueLoss, kl: nn.mean(nn.sub(nn.sub(ratio, 1), change)) },
+      ...(teacherLoss ? { teacherLoss } : {}),
+    },
     updates: [
-      adamW({ block: policy, loss: policyLoss, ...limits }),
+      adamW({ block: policy, loss: teacherLoss ? weighted(policyLoss, teacherLoss) : policyLoss, ...limits }),
       adamW({ block: valueBlock, loss: valueLoss, ...limits }),
     ],
   };
+}
+
+/** @source RPD: Jülg et al. 2025, arXiv:2503.05833: PPO's objective and the mean squared error to the teacher's action; differs: both
+ * have weights that may change in training */
+function weighted(policyLoss: nn.Tensor, teacherLoss: nn.Tensor): nn.Tensor {
+  const weights = nn.input('weights', [2]);
+  const parts = nn.concat([nn.reshape(policyLoss, [1]), nn.reshape(teacherLoss, [1])], 0);
+  return nn.sum(nn.mul(weights, parts));
 }
 
 /** @shape value, returns, result [N] */

@@ -1,6 +1,8 @@
 import type { DemosHeader } from '#data/demos';
 import type { Mirror } from '#data/mirror';
+import type { CameraTask } from '#env/taskCameras';
 import type { VectorEnv } from '#env/vectorEnv';
+import type { ResolvedScore } from '#spec/resolved';
 
 /** What learning needs of a batch of environments: the VectorEnv's buffers, stepping and state. */
 export type LearnEnv = Pick<
@@ -28,7 +30,9 @@ export type LearnEnv = Pick<
   | 'getState'
   | 'setState'
   | 'close'
->;
+> &
+  // Where models score pictures of it.
+  Partial<Pick<VectorEnv, 'readCopy'>>;
 
 /** A policy that knows the environment's insides and produces demonstrations. */
 export interface ExpertPolicy {
@@ -46,6 +50,14 @@ export interface ProblemEnvOptions {
   readonly threads?: number;
 }
 
+/** A task as models see it that score pictures. */
+export interface PictureTask {
+  readonly camera: CameraTask;
+  readonly scores: readonly ResolvedScore[];
+  /** One row that stays where its episode ended, to go through demonstrations again. */
+  makeEnv(): Promise<VectorEnv>;
+}
+
 /** What the learner is given: a task's dimensions and names, and ways to make its environments and expert.
  * `taskProblem` makes one of a task file. */
 export interface Problem extends DemosHeader {
@@ -59,6 +71,8 @@ export interface Problem extends DemosHeader {
   readonly mirror?: Mirror & { check(): Promise<void> };
   /** What the actions mean, for a bundle: the control mode and its scales. */
   readonly control: Readonly<Record<string, unknown>>;
+  /** What models that score pictures need; left out where there are none. */
+  readonly pictures?: PictureTask;
   makeEnv(options: ProblemEnvOptions): Promise<LearnEnv>;
   makeExpert(env: LearnEnv, seed: number): ExpertPolicy;
 }

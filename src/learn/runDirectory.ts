@@ -13,6 +13,7 @@ import { lockFile } from '#learn/runLock';
  * | demos.vrn | demonstrations (docs/demos.md) |
  * | base.vrn | the cloned base with its normaliser |
  * | checkpoint-*.vrn | the newest two checkpoints |
+ * | scores.log | what models said of pictures |
  * | metrics.jsonl | every event, one JSON object a line, `seconds` since the start added |
  * | policy.vrn | the bundle to deploy |
  * | result.json | base against policy, with intervals |
@@ -48,7 +49,14 @@ export class RunDirectory {
   }
 
   file(
-    name: 'config.json' | 'demos.vrn' | 'base.vrn' | 'metrics.jsonl' | 'policy.vrn' | 'result.json',
+    name:
+      | 'config.json'
+      | 'demos.vrn'
+      | 'base.vrn'
+      | 'scores.log'
+      | 'metrics.jsonl'
+      | 'policy.vrn'
+      | 'result.json',
   ): string {
     return join(this.path, name);
   }

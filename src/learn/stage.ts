@@ -1,6 +1,7 @@
 import type { ContainerData } from '#core/container';
 import { restoreInto } from '#learn/checkpoint';
 import type { LearnEnv } from '#learn/problem';
+import type { ScoredRewards } from '#learn/scoredRewards';
 import type { Trainer } from '#learn/trainer';
 import type { BaseModel } from '#policy/bundle';
 import type { Normaliser } from '#policy/normaliser';
@@ -17,6 +18,8 @@ export interface Stage {
   /** The base the learner builds on: `base`, or none. */
   readonly used: BaseModel;
   readonly normaliser: Normaliser;
+  /** Where aids look at scores of models. */
+  readonly scored?: ScoredRewards | undefined;
 }
 
 /** The parameters that did best in the evaluations that steer the run. */

@@ -4,7 +4,7 @@ import { Expert } from '#env/expert';
 import { makeEnv } from '#env/makeEnv';
 import { checkMirror } from '#env/mirrorCheck';
 import type { VectorEnv } from '#env/vectorEnv';
-import type { LearnEnv, Problem } from '#learn/problem';
+import type { LearnEnv, PictureTask, Problem } from '#learn/problem';
 import type { ResolvedTask } from '#spec/resolved';
 import type { RobotSpec } from '#spec/robotSchema';
 
@@ -29,6 +29,7 @@ export function taskProblem(task: ResolvedTask): Problem {
     ...(task.reward ? { signalNames: columnNames(task) } : {}),
     ...(task.mirror ? { mirror: { ...task.mirror, check: () => checkMirror(task) } } : {}),
     control: { ...task.control },
+    ...(task.reward?.scored ? { pictures: pictureTask(task) } : {}),
     makeEnv: async (options) => {
       const env = await makeEnv(task, options);
       made.set(env, env);
@@ -44,6 +45,20 @@ export function taskProblem(task: ResolvedTask): Problem {
       return new Expert(task, own, seed);
     },
   };
+}
+
+function pictureTask(task: ResolvedTask): PictureTask {
+  return {
+    camera: { model: task.model, cameras: task.cameras },
+    scores: task.scores.filter(({ name }) => isLookedAt(task.reward, name)),
+    makeEnv: () => makeEnv(task, { environments: 1, seed: 0, threads: 1, autoReset: false }),
+  };
+}
+
+function isLookedAt(reward: ResolvedTask['reward'], score: string): boolean {
+  return (reward?.scored ?? []).some(({ sources }) =>
+    sources.some((source) => 'score' in source && source.score === score),
+  );
 }
 
 /** Over what the robot file says of the robot; what it looks like in a mirror makes it no other robot. */

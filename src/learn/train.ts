@@ -13,9 +13,11 @@ import { Progress } from '#learn/progress';
 import { claimFolder, type RunConfig } from '#learn/runConfig';
 import type { RunDirectory } from '#learn/runDirectory';
 import { checkTask, restoreRun, saveRun } from '#learn/runState';
+import type { ScoredRewards } from '#learn/scoredRewards';
 import { ship, type TrainResult } from '#learn/shipping';
 import { actingValues, type Best, type Stage } from '#learn/stage';
 import { StartCurriculum } from '#learn/startCurriculum';
+import { startScoring } from '#learn/startScoring';
 import { taskProblem } from '#learn/taskProblem';
 import { Trainer } from '#learn/trainer';
 import type { CompileOptions } from '#nn/compile';
@@ -58,7 +60,7 @@ export async function trainProblem(
   try {
     return await training.go();
   } finally {
-    training.close();
+    await training.close();
     unlock();
   }
 }
@@ -73,7 +75,7 @@ class TrainingRun {
   readonly #signal: AbortSignal;
   readonly #compile: CompileOptions;
   readonly #started = performance.now();
-  readonly #closers: (() => void)[] = [];
+  readonly #closers: (() => void | Promise<void>)[] = [];
   #best: Best | undefined;
 
   constructor(problem: Problem, config: RunConfig, run: RunDirectory, report: Report, signal: AbortSignal) {
@@ -85,8 +87,8 @@ class TrainingRun {
     this.#compile = config.backend === undefined ? {} : { backend: config.backend };
   }
 
-  close(): void {
-    for (const close of this.#closers.reverse()) close();
+  async close(): Promise<void> {
+    for (const close of this.#closers.reverse()) await close();
   }
 
   get #seconds(): number {
@@ -201,12 +203,15 @@ class TrainingRun {
     const evaluationRows = Math.min(evaluation.environments, evaluation.episodes);
     const evaluationEnv = await this.#makeEnv(evaluationRows, evaluation.seed);
     const policies = await this.#policies(used, base, env.B, evaluationRows);
+    const labelled = await this.#labelled(demos, used);
+    const scored = await this.#scored(demos, labelled, env);
     const trainer = new Trainer({
       env,
       base: policies.acting,
       normaliser,
-      demos: await this.#labelled(demos, used),
+      demos: labelled,
       aids: reward && { reward, horizon: this.#problem.horizon },
+      scored,
       starts: await this.#starts(demos, env.B),
       patches: this.#patches(demos, env, normaliser),
       mirror: settings.mirror ? this.#problem.mirror : undefined,
@@ -232,6 +237,7 @@ class TrainingRun {
       base,
       used,
       normaliser,
+      scored,
     };
     if (checkpoint) this.#restore(stage, checkpoint);
     else {
@@ -276,9 +282,27 @@ class TrainingRun {
     }
   }
 
+  /** The service that scores episodes, the demonstrations done; undefined where no aid looks at scores. */
+  async #scored(
+    demos: Demos,
+    labelled: Replay | undefined,
+    env: LearnEnv,
+  ): Promise<ScoredRewards | undefined> {
+    const { reward, residual } = this.#config;
+    if (!reward?.scored) return undefined;
+    this.#phase('scores');
+    const { scored, close } = await startScoring({
+      ...{ problem: this.#problem, reward, gamma: residual.gamma, env, demos, labelled },
+      log: this.#run.file('scores.log'),
+      tell: (event) => this.#tell(event),
+    });
+    this.#closers.push(close);
+    return scored;
+  }
+
   /** Steps and updates to the end, or until the run is stopped: then false. */
   async #online(stage: Stage): Promise<boolean> {
-    const { trainer } = stage;
+    const { trainer, scored } = stage;
     const { residual: settings } = this.#config;
     const { counters } = trainer;
     const due = (every: number): number => (Math.floor(counters.environmentSteps / every) + 1) * every;
@@ -298,7 +322,10 @@ class TrainingRun {
         await new Promise((resume) => setImmediate(resume));
         yielded = now;
       }
-      if (progress.due(now)) this.#tell(progress.event(now, phase));
+      if (progress.due(now)) {
+        this.#tell(progress.event(now, phase));
+        if (scored) this.#tell(scored.event(counters.environmentSteps));
+      }
       for (const warning of trainer.takeWarnings())
         this.#tell({ kind: 'note', text: describeWarning(warning) });
       if (this.#signal.aborted) {
@@ -325,6 +352,7 @@ class TrainingRun {
       }
     }
     this.#tell(progress.event(performance.now(), phase ?? 'online'));
+    if (scored) this.#tell(scored.event(counters.environmentSteps));
     this.#checkpoint(stage);
     return true;
   }

@@ -9,6 +9,7 @@ import { algorithmOf } from '#learn/algorithms';
 import { type Checkpoint, partOf, restoreInto, type StateCollector } from '#learn/checkpoint';
 import type { Patcher } from '#learn/patching';
 import type { LearnEnv } from '#learn/problem';
+import type { ScoredRewards } from '#learn/scoredRewards';
 import type { StartCurriculum } from '#learn/startCurriculum';
 import type { CompileOptions } from '#nn/compile';
 import { compose } from '#policy/compose';
@@ -32,6 +33,8 @@ export interface TrainerOptions {
   readonly demos: Replay | undefined;
   /** Aids on the way to the task's reward, and the steps of the longest episode; none when left out. */
   readonly aids?: { readonly reward: ResolvedReward; readonly horizon: number } | undefined;
+  /** The same for aids that look at scores of models; whose it is closes it. */
+  readonly scored?: ScoredRewards | undefined;
   /** Puts episodes onto demonstrations. */
   readonly starts?: StartCurriculum | undefined;
   /** Puts steps of somebody who knows better in the place of explored ones. */
@@ -99,7 +102,7 @@ export class Trainer {
     const { n_step: nStep, gamma, replay: capacity } = settings;
     this.replay = new Replay({
       ...{ O, A, environments: B, capacity, nStep, gamma },
-      ...(aids && this.#shaper?.credits ? { horizon: aids.horizon } : {}),
+      ...(aids && (this.#shaper?.credits || options.scored) ? { horizon: aids.horizon } : {}),
     });
     this.#draws = {
       explore: new Draws(settings.seed, STREAMS.explore),
@@ -127,8 +130,10 @@ export class Trainer {
   async begin(): Promise<void> {
     const { env, base, settings, starts } = this.#options;
     env.reset({ seed: settings.seed });
-    for (let row = 0; row < env.B; row++) starts?.begin(env, row);
-    for (let row = 0; row < env.B; row++) this.#shaper?.begin(row, signalsOf(env.signals, row, env.B));
+    for (let row = 0; row < env.B; row++) {
+      starts?.begin(env, row);
+      this.#beginEpisode(row);
+    }
     this.#options.patches?.begin();
     base.reset();
     await this.#askBase(env.observation);
@@ -208,6 +213,7 @@ export class Trainer {
       ended ||= done;
       if (env.faults.some((fault) => fault.environment === row)) {
         this.replay.discardPending(row);
+        this.#options.scored?.discard(row);
         this.counters.faults++;
       } else {
         this.#addStep(row, done);
@@ -217,8 +223,8 @@ export class Trainer {
         // What the row's buffers said of the step is stored by now: a start on a demonstration takes them over.
         starts?.finish(row, env.success[row] === 1);
         starts?.begin(env, row);
+        this.#beginEpisode(row);
       }
-      if (done) this.#shaper?.begin(row, signalsOf(env.signals, row, env.B));
     }
     this.counters.environmentSteps += env.B;
     if (!ended) return;
@@ -227,20 +233,38 @@ export class Trainer {
     await this.#askBase(env.observation, this.#done);
   }
 
+  #beginEpisode(row: number): void {
+    const { env, scored } = this.#options;
+    const signals = signalsOf(env.signals, row, env.B);
+    this.#shaper?.begin(row, signals);
+    scored?.begin(row, signals);
+  }
+
   /** Stores a row's step with what the aids make of it. */
   #addStep(row: number, done: boolean): void {
-    const { env } = this.#options;
+    const { env, scored } = this.#options;
     const shaper = this.#shaper;
     if (shaper) {
       const own = env.reward[row]!;
       const values = signalsOf(env.finalSignals, row, env.B);
       this.#step.reward[row] = own + shaper.step(row, values, own, env.terminated[row] === 1);
+      scored?.step(row, values, own, done);
     }
     this.replay.add(row, this.#step, row);
-    if (!shaper || !done) return;
-    const { credits, warning } = shaper.finish(row, env.success[row] === 1);
-    if (shaper.credits) this.replay.settle(row, credits);
+    if (shaper && done) this.#creditEpisode(row, shaper);
+  }
+
+  /** Credits what is known only when the episode is over; scores of models come later. */
+  #creditEpisode(row: number, shaper: RewardShaper): void {
+    const { env, scored } = this.#options;
+    const success = env.success[row] === 1;
+    const { credits, warning } = shaper.finish(row, success);
     if (warning) this.#warnings.push(warning);
+    if (!shaper.credits && !scored) return;
+    const { replay } = this;
+    const steps = replay.takeEpisode(row);
+    if (shaper.credits) replay.settle(steps, credits);
+    scored?.finish(row, { replay, steps, success, terminated: env.terminated[row] === 1 });
   }
 
   async #askBase(observation: Float32Array, mask?: Uint8Array): Promise<void> {
@@ -317,7 +341,7 @@ export class Trainer {
 
   /** What the reward's aids did that looks wrong, since the last call. */
   takeWarnings(): readonly HackWarning[] {
-    const warnings = this.#warnings;
+    const warnings = [...this.#warnings, ...(this.#options.scored?.takeWarnings() ?? [])];
     this.#warnings = [];
     return warnings;
   }
@@ -332,7 +356,7 @@ export class Trainer {
 
   /** Adds everything that a bit-exact continuation needs. */
   save(collector: StateCollector): Record<string, unknown> {
-    const { env, base } = this.#options;
+    const { env, base, scored } = this.#options;
     collector.add('agent', this.agent.state());
     collector.add('replay', this.replay.state());
     collector.add('base', base.state);
@@ -344,6 +368,7 @@ export class Trainer {
       counters: { ...this.counters },
       recent: [...this.recent],
       ...(this.#shaper ? { reward: this.#shaper.save() } : {}),
+      ...(scored ? { scored: scored.save() } : {}),
       ...(this.#options.starts ? { starts: this.#options.starts.save() } : {}),
       draws: { explore: explore.position, sample: sample.position, warmup: warmup.position },
     };
@@ -366,11 +391,13 @@ export class Trainer {
       counters: Counters;
       recent: number[];
       reward?: unknown;
+      scored?: unknown;
       starts?: unknown;
       draws: { explore: number; sample: number; warmup: number };
     };
     Object.assign(this.counters, meta.counters);
     this.#shaper?.restore(meta.reward);
+    this.#options.scored?.restore(meta.scored);
     this.#options.starts?.restore(meta.starts);
     this.recent.splice(0, this.recent.length, ...meta.recent);
     this.#draws.explore.position = meta.draws.explore;

@@ -56,8 +56,9 @@ export class RewardShaper {
     return sum;
   }
 
-  /** What each step of the episode that just ended gets on top, and whether something looks wrong. */
-  finish(row: number, success: boolean): { readonly credits: Float64Array; readonly warning?: HackWarning } {
+  /** What each step of the episode that just ended gets on top, all that can be collected for its own sake, and whether
+   * something looks wrong. */
+  finish(row: number, success: boolean): FinishedShaping {
     const episode = this.#rows[row]!;
     const T = episode.rewards.length;
     const credits = new Float64Array(T);
@@ -78,7 +79,7 @@ export class RewardShaper {
       }
     }
     const warning = this.#alarm.episode(episode.added, success);
-    return { credits, ...(warning ? { warning } : {}) };
+    return { credits, added: episode.added, ...(warning ? { warning } : {}) };
   }
 
   #factor(values: Float64Array): number {
@@ -110,6 +111,13 @@ export class RewardShaper {
     for (const [k, { method }] of this.#entries.entries()) method.restore?.(methods[k]);
     this.#alarm.restore(alarm);
   }
+}
+
+export interface FinishedShaping {
+  /** @shape [T] */
+  readonly credits: Float64Array;
+  readonly added: number;
+  readonly warning?: HackWarning;
 }
 
 interface SavedShaper {

@@ -1,3 +1,4 @@
+import { makeClipScorer } from '#reward/backends/clip';
 import { makeGoalImageScorer } from '#reward/backends/goalImage';
 import { makePairwiseScorer } from '#reward/backends/pairwise';
 import { makeVlmChatScorer } from '#reward/backends/vlmChat';
@@ -9,6 +10,7 @@ type Settings<K extends ScoreKind> = Extract<ScoreBackend, { readonly kind: K }>
 type Maker<K extends ScoreKind> = (settings: Settings<K>, context: ScorerContext) => Promise<Scorer>;
 
 const makers: { readonly [K in ScoreKind]: Maker<K> } = {
+  clip: makeClipScorer,
   'goal-image': makeGoalImageScorer,
   'vlm-chat': makeVlmChatScorer,
   pairwise: makePairwiseScorer,

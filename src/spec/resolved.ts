@@ -126,6 +126,8 @@ export interface ResolvedScore {
   readonly cameras: readonly string[];
   /** Every so many samples of an episode are scored. */
   readonly every: number;
+  /** Moments that the model is shown in one call, at most. */
+  readonly batch: number;
   /** Empty where the task says nothing. */
   readonly instruction: string;
   /** Absolute; what paths in the settings are relative to. */

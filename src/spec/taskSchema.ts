@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { camerasSchema } from '#spec/camerasSchema';
+import { distillSchema } from '#spec/distillSchema';
 import { condition, expression } from '#spec/expressionSchema';
 import { baseSchema, demosSchema, evaluationSchema, residualSchema } from '#spec/learningSchema';
 import { taskMirrorSchema } from '#spec/mirrorSchema';
@@ -209,6 +210,7 @@ export const taskSchema = z
       description:
         'The formula under `spec` is learned from scratch, in the place of demos, base and residual.',
     }),
+    distill: distillSchema.prefault({}),
     evaluation: evaluationSchema.prefault({}),
   })
   .meta({ title: 'Vernier task file' });

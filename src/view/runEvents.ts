@@ -52,6 +52,21 @@ const eventSchema = z.discriminatedUnion('kind', [
     paired: paired.optional(),
   }),
   z.object({ kind: z.literal('checkpoint'), environmentSteps: steps }),
+  z.object({
+    kind: z.literal('scoring'),
+    environmentSteps: steps,
+    scored: z.number(),
+    pending: z.number(),
+    dropped: z.number(),
+    stale: z.number(),
+    lost: z.number(),
+    missing: measured,
+    hits: measured,
+    momentMs: measured,
+    waitedMs: measured,
+    broken: z.array(z.string()).readonly(),
+  }),
+  z.object({ kind: z.literal('scored demos'), done: z.number(), total: z.number() }),
   z.object({ kind: z.literal('note'), text: z.string() }),
 ]);
 
@@ -105,6 +120,18 @@ export function scalarsOf(event: RunEvent): { step: number; values: Record<strin
       return scalars(event.environmentSteps, {
         [`evaluation/${what}`]: event.score.successes / event.score.episodes,
         'evaluation/final_base': base && base.successes / base.episodes,
+      });
+    }
+    case 'scoring': {
+      const { scored, dropped, stale, lost, missing, hits, momentMs, waitedMs, broken } = event;
+      return scalars(event.environmentSteps, {
+        'scores/episodes': scored,
+        'scores/without': dropped + stale + lost,
+        'scores/missing': missing,
+        'scores/known_before': hits,
+        'scores/ms_per_picture': momentMs,
+        'scores/ms_waited': waitedMs,
+        'scores/broken': broken.length,
       });
     }
     default:

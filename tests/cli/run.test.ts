@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { addonStatus } from '#native/addon';
+import { renderingMissing } from '../env/rendering.js';
 import { startVernier, vernier } from './cli.js';
 
 // One small run through all its commands, as a user gives them: stopped by Ctrl-C, gone on with, looked at.
@@ -92,6 +93,28 @@ it.skipIf(!native)('goes on from the run folder alone, to its report', () => {
   expect(readdirSync(join(run, 'tensorboard')).length).toBeGreaterThan(0);
 });
 
+it.skipIf(!native || renderingMissing)('films base and policy, and the episodes that are played', () => {
+  const again = vernier(['train', run, '--video', join(run, 'both.apng')]);
+  expect(again.stderr).toBe('');
+  expect(again.status).toBe(0);
+  expect(again.stdout).toMatch(/film: .*both\.apng/);
+  // Two pictures of 240 pixels, each in a frame of 4, and 4 between them.
+  expect(readFileSync(join(run, 'both.apng')).readUInt32BE(16)).toBe(2 * 248 + 4);
+  const film = join(folder, 'one.apng');
+  const args = ['--episodes', '2', '--size', '64x48', '--out', join(folder, 'played'), '--video', film];
+  expect(vernier(['play', run, ...args]).stdout).toMatch(/film: .*one\.apng/);
+  expect(readFileSync(film).readUInt32BE(16)).toBe(64 + 8);
+  expect(readdirSync(join(folder, 'played')).every((name) => name.endsWith('.png'))).toBe(true);
+}, 240_000);
+
+it('refuses a film before anything is trained', () => {
+  const out = join(folder, 'unfilmed');
+  const { status, stderr } = vernier(['train', 'reach', '--out', out, '--video', 'film.gif']);
+  expect(stderr).toContain('.mp4 or .apng');
+  expect(status).toBe(2);
+  expect(existsSync(join(out, 'metrics.jsonl'))).toBe(false);
+});
+
 it.skipIf(!native)('refuses other settings for a run that is under way, and leaves its record alone', () => {
   const record = readFileSync(join(run, 'run.json'), 'utf8');
   const { status, stderr } = vernier(['train', run, '--residual.gamma=0.5']);
@@ -130,6 +153,24 @@ it.skipIf(!native)('inspects the run and its files', () => {
   expect(vernier(['inspect', run]).stdout).toContain('finished after');
   expect(vernier(['inspect', join(run, 'policy.vrn')]).stdout).toContain('chunk, 8 actions');
   expect(vernier(['inspect', join(run, 'demos.vrn')]).stdout).toMatch(/episodes +4, 100\.0 % successful/);
+});
+
+it.skipIf(!native)('distils the run into a bundle that the other commands take', () => {
+  const out = join(folder, 'student.vrn');
+  const small = ['--distill.steps=512', '--distill.rollout=16', '--distill.minibatch=64'];
+  const asked = ['distill', run, '--out', out, ...small, '--distill.evaluate_episodes=4'];
+  const { status, stdout, stderr } = vernier(asked);
+  expect(stderr).toBe('');
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/teacher .* \d+ parameters[\s\S]*student .* \d+ parameters/);
+  expect(stdout).toContain('on the same starts: only student');
+  expect(vernier(asked).stderr).toContain('is there already');
+  expect(vernier(['inspect', out]).stdout).toContain('chunk, 1 action');
+  const evaluated = vernier(['eval', out, '--policy', 'policy', '--episodes', '4', '--json']);
+  expect(JSON.parse(evaluated.stdout).policies.policy.episodes).toBe(4);
+  expect(vernier(['export', out, '--out', join(folder, 'student')]).status).toBe(0);
+  expect(existsSync(join(folder, 'student', 'base.onnx'))).toBe(true);
+  expect(vernier(['distill', out]).stderr).toContain('a student already');
 });
 
 it.skipIf(!native)('exports networks and the contract that tells how to use them', () => {

@@ -203,7 +203,7 @@ describe('the shaper', () => {
             atOnce.add(0, replayStep(reward, { terminated: ends }), 0);
             settled.add(0, replayStep(0, { terminated: ends }), 0);
           }
-          settled.settle(0, Float64Array.from(rewards));
+          settled.settle(settled.takeEpisode(0), Float64Array.from(rewards));
         }
         expect(settled.size).toBe(atOnce.size);
         for (let i = 0; i < atOnce.size; i++)

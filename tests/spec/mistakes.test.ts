@@ -15,7 +15,7 @@ const taskMistakes: readonly (readonly [string, string, string])[] = [
   [
     'horizon: 100',
     'horizon: 100\nhorzon: 3',
-    'SPEC tasks/put.yaml:5:1: horzon: unknown key, expected one of name, description, robot, scene, horizon, control, dynamics, randomize, signals, observation, success, spec, guard, success_hold, failure, cameras, scores, reward, expert, mirror, demos, base, residual, tgpo, evaluation; nearest is "horizon"',
+    'SPEC tasks/put.yaml:5:1: horzon: unknown key, expected one of name, description, robot, scene, horizon, control, dynamics, randomize, signals, observation, success, spec, guard, success_hold, failure, cameras, scores, reward, expert, mirror, demos, base, residual, tgpo, distill, evaluation; nearest is "horizon"',
   ],
   [
     'horizon: 100',

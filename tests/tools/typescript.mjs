@@ -3,9 +3,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { register } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { isMainThread } from 'node:worker_threads';
 
-if (isMainThread) register(import.meta.url);
+// In every thread but the one that runs the hooks.
+if (!import.meta.url.endsWith('?hooks')) register(`${import.meta.url}?hooks`);
 
 /** A relative import of x.js means x.ts where that is what there is. */
 export async function resolve(specifier, context, next) {

@@ -218,7 +218,7 @@ export class FormulaTrainer {
     if (reports.length === 0) return {};
     const names = Object.keys(reports[0]!) as (keyof PpoReport)[];
     return Object.fromEntries(
-      names.map((name) => [name, reports.reduce((sum, report) => sum + report[name], 0) / reports.length]),
+      names.map((name) => [name, reports.reduce((sum, report) => sum + report[name]!, 0) / reports.length]),
     );
   }
 

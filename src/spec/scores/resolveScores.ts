@@ -33,6 +33,7 @@ export function resolveScores(
       backend: backendOf(spec),
       cameras: spec.cameras ?? known,
       every: spec.every,
+      batch: spec.batch,
       instruction: spec.instruction ?? description,
       directory: dirname(file),
     };
