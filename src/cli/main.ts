@@ -10,6 +10,7 @@ import { describeFailure, EXIT } from '#cli/failure';
 import { inspectCommand } from '#cli/inspect';
 import { splitOverrides } from '#cli/overrides';
 import { playCommand } from '#cli/play';
+import { proposeCommand } from '#cli/propose';
 import { ros2Command } from '#cli/ros2';
 import { schemaCommand } from '#cli/schema';
 import { scoreCommand } from '#cli/score';
@@ -35,6 +36,7 @@ const COMMANDS = [
   simRobotCommand,
   benchCommand,
   stlCommand,
+  proposeCommand,
   schemaCommand,
   doctorCommand,
 ];
@@ -52,6 +54,7 @@ const TAKES_OVERRIDES = new Set([
   'serve',
   'ros2',
   'sim-robot',
+  'propose',
 ]);
 
 /** What every command does with a mistake on the command line: throw, and point at --help. */

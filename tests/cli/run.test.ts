@@ -52,7 +52,7 @@ beforeAll(async () => {
   child.stderr!.on('data', (chunk) => {
     output += chunk;
   });
-  const [status] = await once(child, 'exit');
+  const [status] = await once(child, 'close');
   stopped = { status, output };
 }, 120_000);
 
@@ -227,7 +227,7 @@ it.skipIf(!native)('ends an evaluation at Ctrl-C without a result', async () => 
     output += chunk;
     child.kill('SIGINT');
   });
-  const [status] = await once(child, 'exit');
+  const [status] = await once(child, 'close');
   expect(status).toBe(130);
   expect(output).not.toContain('%');
 });
