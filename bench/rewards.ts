@@ -6,6 +6,7 @@ import { type Demos, saveDemos } from '#data/demos';
 import { collectDemos } from '#learn/collect';
 import { taskProblem } from '#learn/taskProblem';
 import { packageRoot } from '#native/addon';
+import { inlined, parseProposal } from '#reward/proposals/proposal';
 import { loadTask } from '#spec/task';
 import {
   interval,
@@ -17,6 +18,7 @@ import {
   pooled,
   stepsTo,
 } from './learningRun.js';
+import { cameras, SIDE } from './twoTower/statements.js';
 
 /** `npm run bench:rewards`: one weak base, several rewards: steps to 90 % and success at the end. Each run leaves
  * docs/results/rewards/<task>-<reward>-<seed>.json; the page is written from whatever lies there. */
@@ -42,6 +44,30 @@ interface Subject {
   /** What makes the base weak, and evaluations frequent. */
   readonly overrides: readonly string[];
   readonly variants: Readonly<Record<string, Variant>>;
+}
+
+/** What the two-tower model is asked, and from where: its README. */
+function clip(goal: string, baseline: string, low: number, high: number): Record<string, unknown> {
+  return {
+    cameras: Object.fromEntries(
+      Object.entries(cameras).map(([name, free]) => [name, { width: SIDE, height: SIDE, free }]),
+    ),
+    scores: {
+      seen: { clip: { model: twoTower, goal, baseline, calibrate: { low, high } }, every: 5 },
+    },
+    reward: [{ potential: { score: 'seen' } }],
+  };
+}
+const twoTower = join('..', '..', 'models', 'two_tower');
+
+/** The potential of a reward program, as `vernier propose --from` gives it out. */
+function program(task: string): string {
+  const proposal = parseProposal(
+    readFileSync(join(packageRoot, 'bench', 'programs', `${task}.yaml`), 'utf8'),
+    'program',
+  );
+  if (typeof proposal === 'string') throw new Error(`bench/programs/${task}.yaml: ${proposal}`);
+  return inlined(proposal)[0]!;
 }
 
 const pegScore = '0.6 * (1 - clamp(lateral / 10 cm, 0, 1)) + 0.4 * clamp((error.z + 10 cm) / 12 cm, 0, 1)';
@@ -88,6 +114,14 @@ const subjects: Readonly<Record<string, Subject>> = {
     overrides: ['demos.episodes=6', 'residual.evaluate_every=1000', 'residual.evaluate_episodes=50'],
     variants: {
       ...variants(pegScore, pegDecoy),
+      program: {
+        what: 'potential of a program that `vernier propose` took; written by hand',
+        keys: { reward: [{ potential: program('peg_insertion') }] },
+      },
+      clip: {
+        what: 'potential of pictures against two sentences, every fifth step',
+        keys: clip('the peg is in the hole', 'the peg is far from the hole', 0.252, 0.836),
+      },
       stl: {
         what: 'potential of the robustness of the goal as a formula',
         keys: {
@@ -121,7 +155,17 @@ const subjects: Readonly<Record<string, Subject>> = {
   },
   nut_assembly: {
     overrides: ['demos.episodes=14', 'residual.evaluate_every=4000', 'residual.evaluate_episodes=50'],
-    variants: variants(nutScore, nutDecoy),
+    variants: {
+      ...variants(nutScore, nutDecoy),
+      program: {
+        what: 'potential of a program that `vernier propose` took; written by hand',
+        keys: { reward: [{ potential: program('nut_assembly') }] },
+      },
+      clip: {
+        what: 'potential of pictures against two sentences, every fifth step',
+        keys: clip('the nut is on the peg', 'the nut lies on the table', 0.342, 0.841),
+      },
+    },
   },
 };
 
