@@ -13,8 +13,6 @@ const QUEUE = 64;
 const IN_FLIGHT = 4;
 /** How long the first picture of a batch waits for others, ms. */
 const DEADLINE_MS = 50;
-/** Failures in a row after which a model is left alone, and for how long, ms. */
-const BREAKER = { failures: 3, pauseMs: 10_000 };
 
 export interface ScoringStart {
   readonly problem: Problem;
@@ -59,8 +57,7 @@ export async function startScoring({
       task: pictures.camera,
       scores: pictures.scores,
       reference: referenceOf(demos, poses),
-      ...{ log, queue: QUEUE, inFlight: IN_FLIGHT },
-      batching: { deadlineMs: DEADLINE_MS, breaker: BREAKER },
+      ...{ log, queue: QUEUE, inFlight: IN_FLIGHT, deadlineMs: DEADLINE_MS },
     },
   });
   const close = (): Promise<void> => scored.close();

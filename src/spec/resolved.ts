@@ -128,6 +128,8 @@ export interface ResolvedScore {
   readonly every: number;
   /** Moments that the model is shown in one call, at most. */
   readonly batch: number;
+  /** Seconds that the model is left alone for when it has failed. */
+  readonly pause: number;
   /** Empty where the task says nothing. */
   readonly instruction: string;
   /** Absolute; what paths in the settings are relative to. */

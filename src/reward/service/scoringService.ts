@@ -78,10 +78,10 @@ export class ScoringService {
   /** Starts the thread; resolves when its scorers are there.
    * @throws what it could not do: BACKEND without a renderer or a package, IO, SPEC or DATA of a scorer */
   static async start(options: ServiceOptions, handlers: ServiceHandlers): Promise<ScoringService> {
-    const { task, scores, reference, log, batching } = options;
+    const { task, scores, reference, log, deadlineMs } = options;
     const workerData: ScoringSetup = {
       task: { model: { xml: task.model.xml, files: task.model.files }, cameras: task.cameras },
-      ...{ scores, reference, batching },
+      ...{ scores, reference, deadlineMs },
       ...(log === undefined ? {} : { log }),
     };
     const worker = new Worker(workerFile(), { workerData });

@@ -34,6 +34,7 @@ export function resolveScores(
       cameras: spec.cameras ?? known,
       every: spec.every,
       batch: spec.batch,
+      pause: spec.pause,
       instruction: spec.instruction ?? description,
       directory: dirname(file),
     };

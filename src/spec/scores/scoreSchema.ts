@@ -22,6 +22,9 @@ const common = {
   batch: z.int().positive().default(16).meta({
     description: 'Pictures that the model is shown in one call, at most.',
   }),
+  pause: z.number().positive().default(10).meta({
+    description: 'Seconds that a model is left alone for after it has failed three times in a row.',
+  }),
   instruction: z.string().min(1).optional().meta({
     description: "What is to be done, in words. Default: the task's description.",
   }),
