@@ -83,6 +83,10 @@ const studies: Readonly<Record<string, Study>> = {
         what: 'steps of the expert where an episode has left the demonstrations',
         overrides: ['residual.patches={}'],
       },
+      priorities: {
+        what: 'replay prioritised by temporal-difference error',
+        overrides: ['residual.priorities={}'],
+      },
     },
   },
   'distill-peg_insertion': {

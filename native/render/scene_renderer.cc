@@ -14,6 +14,8 @@ constexpr int kMaxSide = 8192;
 // Around and along a round body; MuJoCo's own defaults are 28 and 16.
 constexpr int kCoarseSlices = 16;
 constexpr int kCoarseStacks = 8;
+// Texels of a shadow map per pixel of a picture's longer side; a software driver draws all of them for every frame.
+constexpr int kShadowTexels = 2;
 
 physics::ModelPtr withSettings(physics::ModelPtr model, const Settings& settings) {
   if (settings.width < 1 || settings.height < 1 || std::max(settings.width, settings.height) > kMaxSide) {
@@ -26,7 +28,12 @@ physics::ModelPtr withSettings(physics::ModelPtr model, const Settings& settings
   model->vis.global.offwidth = settings.width;
   model->vis.global.offheight = settings.height;
   model->vis.quality.offsamples = settings.samples;
-  if (!settings.shadows) model->vis.quality.shadowsize = 0;
+  int& shadows = model->vis.quality.shadowsize;
+  if (settings.shadows) {
+    while (shadows >= 2 * kShadowTexels * std::max(settings.width, settings.height)) shadows /= 2;
+  } else {
+    shadows = 0;
+  }
   if (settings.coarse) {
     model->vis.quality.numslices = std::min(model->vis.quality.numslices, kCoarseSlices);
     model->vis.quality.numstacks = std::min(model->vis.quality.numstacks, kCoarseStacks);

@@ -23,3 +23,11 @@ export type PolicyName = (typeof POLICY_NAMES)[number];
 export function policyOption(description = 'who acts (default: policy, or expert for a task)'): Option {
   return new Option('--policy <name>', description).choices(POLICY_NAMES);
 }
+
+/** `--video [file]`: true where no file is named. */
+export function videoOption(what: string): Option {
+  return new Option(
+    '--video [file]',
+    `${what}: .mp4 where ffmpeg is installed, .apng needs nothing (default: video.mp4 or video.apng)`,
+  );
+}

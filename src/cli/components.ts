@@ -188,9 +188,16 @@ function ffmpeg(): Component {
 
 function onnxruntime(): Component {
   const version = installedVersion('onnxruntime-node/package.json');
-  if (version) return { name: 'onnxruntime', state: 'ok', version, note: 'runs ONNX base policies' };
+  if (version)
+    return {
+      name: 'onnxruntime',
+      state: 'ok',
+      version,
+      note: 'runs ONNX base policies and scores of pictures',
+    };
   const fix = 'ONNXRUNTIME_NODE_INSTALL=skip npm install --no-save onnxruntime-node@1.30.0';
-  return { name: 'onnxruntime', state: 'off', version: '', note: 'needed for ONNX base policies only', fix };
+  const note = 'needed for ONNX base policies and for scores by models of pictures only';
+  return { name: 'onnxruntime', state: 'off', version: '', note, fix };
 }
 
 function zeromq(): Component {

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { type PolicyName, policyOption, wholeNumber } from '#cli/arguments';
+import { type PolicyName, policyOption, videoOption, wholeNumber } from '#cli/arguments';
 import type { CliContext } from '#cli/context';
 
 export interface EvalFlags {
@@ -9,6 +9,7 @@ export interface EvalFlags {
   readonly seed?: number;
   readonly threads?: number;
   readonly json?: boolean;
+  readonly video?: string | true;
 }
 
 export function evalCommand(context: CliContext): Command {
@@ -23,6 +24,7 @@ export function evalCommand(context: CliContext): Command {
     .option('--seed <n>', 'seed of the starts (default: evaluation.seed)', wholeNumber)
     .option('--threads <n>', 'stepping threads (default: the CPUs)', wholeNumber)
     .option('--json', 'one JSON object instead of text')
+    .addOption(videoOption('a film of the first starts, what is compared side by side'))
     .addHelpText(
       'after',
       `

@@ -5,9 +5,11 @@ import type { EvalFlags } from '#cli/eval';
 import { EXIT } from '#cli/failure';
 import { table } from '#cli/format';
 import { catchInterrupt } from '#cli/interrupt';
+import { shownPath } from '#cli/runFolder';
 import { loadSubject, makeNamedPolicy, requireBundle, type Subject } from '#cli/subject';
 import { formatPaired, formatScore } from '#cli/trainView';
 import { orCheckpoint } from '#cli/unfinished';
+import { filmPolicies, videoPath } from '#cli/video';
 import { makeEnv } from '#env/makeEnv';
 import type { VectorEnv } from '#env/vectorEnv';
 import { type Evaluation, type EvaluationOptions, evaluate } from '#learn/evaluate';
@@ -49,6 +51,7 @@ export async function evaluateFromCommandLine(
   const names = flags.policy ? [flags.policy] : compared;
   const needsBundle = names.includes('base') || (names.includes('policy') && !subject.formula);
   if (needsBundle) requireBundle(subject);
+  const video = flags.video === undefined ? undefined : videoPath(flags.video, subject.run?.folder ?? '.');
   const env = await makeEnv(subject.task, {
     environments: Math.min(settings.environments, episodes),
     seed,
@@ -62,6 +65,7 @@ export async function evaluateFromCommandLine(
     for (const name of names) {
       evaluations.push(await evaluateNamed(subject, name, env, { episodes, seed, signal: interrupt.signal }));
     }
+    if (video !== undefined) await filmPolicies(subject, names, video);
     const [first, second] = evaluations;
     const paired = first && second ? comparePaired(first.perEpisode, second.perEpisode) : undefined;
     const scores = evaluations.map(scoreOf);
@@ -77,6 +81,7 @@ export async function evaluateFromCommandLine(
     ]);
     for (const line of table(rows)) context.out(line);
     if (paired) context.out(formatPaired(paired));
+    if (video !== undefined) context.out(`film: ${shownPath(video)}`);
     const faults = evaluations.reduce((sum, evaluation) => sum + evaluation.faults, 0);
     if (faults > 0) context.out(`${faults} simulations broke off and count as failures`);
   } catch (error) {

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { type PolicyName, pictureSize, policyOption, wholeNumber } from '#cli/arguments';
+import { type PolicyName, pictureSize, policyOption, videoOption, wholeNumber } from '#cli/arguments';
 import type { CliContext } from '#cli/context';
 
 export interface PlayFlags {
@@ -9,9 +9,10 @@ export interface PlayFlags {
   readonly seed?: number;
   readonly out?: string;
   readonly size: { readonly width: number; readonly height: number };
-  readonly camera?: string;
+  readonly camera?: readonly string[];
   readonly frames: number;
   readonly strip?: boolean;
+  readonly video?: string | true;
 }
 
 export function playCommand(context: CliContext): Command {
@@ -26,10 +27,12 @@ export function playCommand(context: CliContext): Command {
     .option('--size <WxH>', 'of a frame, in pixels', pictureSize, { width: 640, height: 480 })
     .option(
       '--camera <view>',
-      'a camera of the model, or x,y,z,distance,azimuth,elevation (default: the whole model)',
+      'a camera of the task or the model, or x,y,z,distance,azimuth,elevation; again for more, side by side (default: the whole model)',
+      (view: string, before: readonly string[] = []) => [...before, view],
     )
     .option('--frames <n>', 'of a strip', wholeNumber, 6)
     .option('--strip', 'no mp4')
+    .addOption(videoOption('one film of all episodes, in the place of one each'))
     .addHelpText(
       'after',
       `
@@ -37,6 +40,7 @@ Examples:
   $ vernier play runs/demo
   $ vernier play runs/demo --policy base --episodes 5
   $ vernier play lift --policy expert --size 320x240
+  $ vernier play runs/demo --video demo.mp4 --camera overview --camera side
 `,
     )
     .action(async (what: string, flags: PlayFlags) => {

@@ -6,7 +6,8 @@ import type { PlayFlags } from '#cli/play';
 import { shownPath } from '#cli/runFolder';
 import { loadSubject, makeNamedPolicy } from '#cli/subject';
 import { orCheckpoint } from '#cli/unfinished';
-import { parseCamera, playEpisodes } from '#view/play';
+import { openVideo } from '#cli/video';
+import { playEpisodes, taskView } from '#view/play';
 
 export async function playFromCommandLine(
   what: string,
@@ -18,6 +19,8 @@ export async function playFromCommandLine(
   const { task, run, bundle, formula } = subject;
   const name = flags.policy ?? (bundle || formula || run ? 'policy' : 'expert');
   const seed = flags.seed ?? task.spec.evaluation.seed;
+  const directory = flags.out ?? (run ? join(run.folder, 'play') : join('play', task.name));
+  const film = flags.video === undefined ? undefined : openVideo(flags.video, directory, task);
   const interrupt = catchInterrupt(context.out);
   context.out(`${task.name}, ${name}; ${describeBackends(1)}`);
   const episodes = playEpisodes({
@@ -25,14 +28,15 @@ export async function playFromCommandLine(
     seed,
     episodes: Array.from({ length: flags.episodes }, (_, environment) => ({ environment, episode: 0 })),
     makeActor: (env) => makeNamedPolicy(subject, name, env, seed),
-    directory: flags.out ?? (run ? join(run.folder, 'play') : join('play', task.name)),
+    directory,
     name,
     picture: {
       ...flags.size,
       shadows: true,
-      ...(flags.camera === undefined ? {} : { camera: parseCamera(flags.camera) }),
+      cameras: (flags.camera ?? []).map((view) => taskView(task, view)),
     },
-    save: { frames: flags.frames, stripOnly: flags.strip ?? false },
+    save: { frames: flags.frames, stripOnly: flags.strip || film !== undefined },
+    ...(film ? { film } : {}),
   });
   try {
     for await (const { success, steps, files } of episodes) {
@@ -41,6 +45,13 @@ export async function playFromCommandLine(
       );
       if (interrupt.requested) break;
     }
+    if (film) {
+      await film.end();
+      context.out(`film: ${shownPath(film.path)}`);
+    }
+  } catch (error) {
+    film?.abort();
+    throw error;
   } finally {
     interrupt.dispose();
   }

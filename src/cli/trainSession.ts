@@ -9,8 +9,10 @@ import { duration, table } from '#cli/format';
 import { catchInterrupt } from '#cli/interrupt';
 import { isRunFolder, newRunFolder, readRunRecord, shownPath, writeRunRecord } from '#cli/runFolder';
 import { loadSubject, mergeOverrides } from '#cli/subject';
+import type { TrainFlags } from '#cli/train';
 import { formatPaired, formatScore, trainView } from '#cli/trainView';
 import { packageVersion } from '#cli/version';
+import { filmPolicies, videoPath } from '#cli/video';
 import { VernierError } from '#core/errors';
 import { listCheckpoints } from '#learn/checkpoint';
 import type { TrainEvent } from '#learn/events';
@@ -23,12 +25,6 @@ import { scalarsOf } from '#view/runEvents';
 import { EventFileWriter } from '#view/tensorboard';
 
 /** One session of `vernier train`: opens or goes on with a run, trains, and says what came of it. */
-
-export interface TrainFlags {
-  readonly out?: string;
-  readonly seed?: number;
-  readonly threads?: number;
-}
 
 interface OpenRun {
   readonly task: ResolvedTask;
@@ -48,13 +44,14 @@ export async function trainFromCommandLine(
 ): Promise<number> {
   const run = await openRun(what, flags, context.overrides);
   try {
-    return await trainToReport(run, context);
+    const video = flags.video === undefined ? undefined : videoPath(flags.video, run.folder);
+    return await trainToReport(run, context, video);
   } finally {
     run.unlock();
   }
 }
 
-async function trainToReport(run: OpenRun, context: CliContext): Promise<number> {
+async function trainToReport(run: OpenRun, context: CliContext, video: string | undefined): Promise<number> {
   const result = await trainIn(run);
   const folder = shownPath(run.folder);
   if (!result.finished) {
@@ -65,6 +62,11 @@ async function trainToReport(run: OpenRun, context: CliContext): Promise<number>
   }
   const report = await writeReport(run);
   for (const line of summary(run, result, report)) context.out(line);
+  if (video !== undefined) {
+    const subject = await loadSubject(run.folder, []);
+    await filmPolicies(subject, subject.formula ? ['policy'] : ['base', 'policy'], video);
+    context.out(`film: ${shownPath(video)}`);
+  }
   return 0;
 }
 

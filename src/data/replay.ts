@@ -1,5 +1,6 @@
 import type { Draws } from '#core/draws';
 import { VernierError } from '#core/errors';
+import { Priorities } from '#data/priorities';
 
 /** What one control step of B environments gave. Actions are in the task's units. */
 export interface StepBatch {
@@ -45,12 +46,18 @@ export interface ReplayOptions {
   readonly gamma: number;
   /** Steps of the longest episode, where rewards are credited after episodes have ended; else left out. */
   readonly horizon?: number;
+  /** Transitions are not drawn uniformly but by these. */
+  readonly priorities?: { readonly exponent: number; readonly correction: number } | undefined;
 }
+
+type ReplayArray = Float32Array | Float64Array | Uint8Array | Int32Array;
 
 /** A ring of n-step transitions. Windows are built per environment, end at termination or truncation, and
  * bootstrap through a truncation: running out of time is not an outcome of the task. */
 export class Replay {
   readonly #options: ReplayOptions;
+  /** Undefined where transitions are drawn uniformly. */
+  readonly priorities: Priorities | undefined;
   readonly #width: number;
   readonly #rows: Float32Array;
   readonly #ended: Uint8Array;
@@ -80,6 +87,7 @@ export class Replay {
       nextBase: 2 * O + 4 + 2 * A,
     };
     this.#width = 2 * O + 4 + 3 * A;
+    this.priorities = options.priorities && new Priorities(capacity, options.priorities);
     this.#rows = new Float32Array(capacity * this.#width);
     this.#ended = new Uint8Array(capacity);
     this.#pending = new Float32Array(environments * nStep * this.#width);
@@ -176,6 +184,7 @@ export class Replay {
     copy(step.nextBase, row * A, this.#rows, to + at.nextBase, A);
     this.#ended[this.#cursor] = (terminated ? 1 : 0) | (step.truncated[row] === 1 ? 2 : 0);
     this.#note(environment);
+    this.priorities?.add(this.#cursor);
     this.#cursor = (this.#cursor + 1) % capacity;
     this.#size = Math.min(this.#size + 1, capacity);
   }
@@ -197,7 +206,8 @@ export class Replay {
       throw new VernierError('STATE', 'the replay is empty: nothing can be sampled before the first steps');
     const { O, A } = this.#options;
     const index = this.#index;
-    draws.integers(index, this.#size, count);
+    if (this.priorities) this.priorities.draw(draws, index, count);
+    else draws.integers(index, this.#size, count);
     for (let i = 0; i < count; i++) this.#read(index[i]! * this.#width, out, from + i, O, A);
   }
 
@@ -238,7 +248,7 @@ export class Replay {
   }
 
   /** Everything a checkpoint must keep. */
-  state(): Readonly<Record<string, Float32Array | Uint8Array | Int32Array>> {
+  state(): Readonly<Record<string, ReplayArray>> {
     return {
       rows: this.#rows.subarray(0, this.#size * this.#width),
       ended: this.#ended.subarray(0, this.#size),
@@ -247,12 +257,14 @@ export class Replay {
       position: Int32Array.of(this.#cursor, this.#size, this.#writes),
       written: this.#written,
       writtenCount: this.#writtenCount,
+      ...(this.priorities ? { priorities: this.priorities.state() } : {}),
     };
   }
 
   /** Takes over what `state` gave. */
-  restore(state: Readonly<Record<string, Float32Array | Uint8Array | Int32Array>>): void {
+  restore(state: Readonly<Record<string, ReplayArray>>): void {
     const position = state['position']!;
+    this.priorities?.restore(state['priorities'] as Float64Array);
     this.#rows.set(state['rows']!);
     this.#ended.set(state['ended']!);
     this.#pending.set(state['pending']!);

@@ -1,6 +1,7 @@
 import type { Draws } from '#core/draws';
 import type { PhiloxStream } from '#core/philox';
 import { type Mirror, mirrorRows } from '#data/mirror';
+import type { Priorities } from '#data/priorities';
 import type { Replay, SampledBatch } from '#data/replay';
 import { type CompileOptions, compile, indexInputOf, type Program, type Stage } from '#nn/compile';
 import {
@@ -12,6 +13,7 @@ import {
   min,
   mul,
   type ParameterBlock,
+  sqrt,
   square,
   stopGradient,
   sub,
@@ -195,11 +197,11 @@ export class Agent {
   }
 
   update(withActor: boolean): void {
-    (withActor ? this.#both : this.#criticOnly).program.run();
+    (withActor ? this.#both : this.#criticOnly).run();
   }
 
   updateAsync(withActor: boolean): Promise<void> {
-    return (withActor ? this.#both : this.#criticOnly).program.runAsync();
+    return (withActor ? this.#both : this.#criticOnly).runAsync();
   }
 
   /** Inputs of the critic's update program, for tests that write their own batch. */
@@ -304,7 +306,9 @@ function criticStage(parts: AgentParts, algorithm: Algorithm): Stage {
   const clip = settings.clip_targets;
   const target = stopGradient(clip === false ? raw : clamp(raw, clip[0], clip[1]));
   const value = parts.value(now, normaliseAction(batch.action, normaliser));
-  const criticLoss = mean(square(sub(value, target)));
+  const error = square(sub(value, target));
+  const { priorities } = settings;
+  const criticLoss = mean(priorities ? mul(error, input('weight', [settings.batch, 1])) : error);
   const update = adamW({
     block: critic.block,
     // Each head descends its own mean square, clipped by itself: heads stay independent.
@@ -315,9 +319,17 @@ function criticStage(parts: AgentParts, algorithm: Algorithm): Stage {
     ...(settings.grad_clip > 0 ? { clipNorm: settings.grad_clip } : {}),
   });
   return {
-    outputs: { criticLoss, value: mean(value), target: mean(target) },
+    outputs: {
+      ...{ criticLoss, value: mean(value), target: mean(target) },
+      ...(priorities ? { priority: sqrt(mean(spread(value, target, priorities.by), 0)) } : {}),
+    },
     updates: [update, polyak({ target: criticTarget, source: critic.block, tau: settings.tau })],
   };
+}
+
+/** What a transition's priority is the root of, by critic. @shape value, result [E,B,1]; target [B,1] */
+function spread(value: Tensor, target: Tensor, by: 'error' | 'disagreement'): Tensor {
+  return square(sub(value, by === 'error' ? target : mean(value, 0, true)));
 }
 
 function actorStage(parts: AgentParts, algorithm: Algorithm): Stage {
@@ -364,6 +376,10 @@ class UpdateProgram {
   readonly #actorNoise: Float32Array | undefined;
   readonly #scale: Float32Array | undefined;
   readonly #imitation: Float32Array | undefined;
+  readonly #weight: Float32Array | undefined;
+  /** Whose priorities the batch's own rows, those behind the demonstrations', were drawn by. */
+  #drawnBy: Priorities | undefined;
+  #fromDemos = 0;
   readonly #settings: ResidualSpec;
   readonly #mirror:
     | { readonly map: Mirror; readonly coins: Float32Array; readonly scratch: Float32Array }
@@ -388,6 +404,7 @@ class UpdateProgram {
     this.noise = optional('noise', settings.batch * A);
     this.#actorNoise = this.program.inputs['actorNoise'] as Float32Array | undefined;
     this.#scale = this.program.inputs['scale'] as Float32Array | undefined;
+    this.#weight = this.program.inputs['weight'] as Float32Array | undefined;
     this.#imitation = this.program.inputs['imitation'] as Float32Array | undefined;
   }
 
@@ -401,6 +418,12 @@ class UpdateProgram {
     const fromDemos = demos === undefined ? 0 : Math.round(batch * share);
     demos?.sample(draws, this.batch, 0, fromDemos);
     online.sample(draws, this.batch, fromDemos, batch - fromDemos);
+    this.#drawnBy = online.priorities;
+    this.#fromDemos = fromDemos;
+    if (this.#weight) {
+      this.#weight.fill(1);
+      online.priorities?.writeWeights(this.#weight, fromDemos);
+    }
     if (this.#mirror) {
       const { map, coins, scratch } = this.#mirror;
       draws.uniforms(coins);
@@ -411,5 +434,19 @@ class UpdateProgram {
     if (this.#actorNoise) draws.normals(this.#actorNoise);
     if (this.#scale) this.#scale[0] = now.scale;
     if (this.#imitation) this.#imitation[0] = now.imitation;
+  }
+
+  run(): void {
+    this.program.run();
+    this.#prioritise();
+  }
+
+  async runAsync(): Promise<void> {
+    await this.program.runAsync();
+    this.#prioritise();
+  }
+
+  #prioritise(): void {
+    this.#drawnBy?.update(this.program.outputs['priority'] as Float32Array, this.#fromDemos);
   }
 }

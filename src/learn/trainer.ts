@@ -101,7 +101,7 @@ export class Trainer {
     );
     const { n_step: nStep, gamma, replay: capacity } = settings;
     this.replay = new Replay({
-      ...{ O, A, environments: B, capacity, nStep, gamma },
+      ...{ O, A, environments: B, capacity, nStep, gamma, priorities: settings.priorities },
       ...(aids && (this.#shaper?.credits || options.scored) ? { horizon: aids.horizon } : {}),
     });
     this.#draws = {
@@ -331,6 +331,7 @@ export class Trainer {
     this.counters.criticUpdates++;
     if (withActor) this.counters.actorUpdates++;
     for (const [name, values] of Object.entries(this.agent.report(withActor))) {
+      if (values.length > 1) continue;
       const entry = this.#sums.get(name);
       if (entry) {
         entry.sum += values[0]!;

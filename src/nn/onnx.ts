@@ -6,13 +6,18 @@ import { type Shape, sizeOf } from '#nn/shape';
 import type { OpAttributes, OpName, Tensor } from '#nn/tensor';
 
 /** Any graph of the engine as an ONNX model, a gradient's graph too: parameters become initializers with the
- * values they have now, shapes stay static, and only operators of the standard domain are used. */
+ * values they have now, shapes stay static unless asked otherwise, and only operators of the standard domain are used. */
 
 export interface OnnxOptions {
   readonly name: string;
   readonly outputs: Readonly<Record<string, Tensor>>;
   /** Kept in the model, readable by every runtime: observation order, units, scales. */
   readonly metadata?: Readonly<Record<string, string>>;
+  /** Leaves the leading axis of every input and output open, under the name `batch`. For graphs in which each row is
+   * worked on alone: nothing may mix, broadcast or reorder the leading axis. */
+  readonly openBatch?: boolean;
+  /** Integer inputs as int64, as models of text have them elsewhere; int32 when left out. */
+  readonly int64?: boolean;
 }
 
 /** Operator set 17, the first with LayerNormalization, and the file format of its time. */
@@ -25,8 +30,9 @@ const INT32 = 6;
 const INT64 = 7;
 const BOOL = 9;
 
-export function exportOnnx({ name, outputs, metadata = {} }: OnnxOptions): Uint8Array {
-  const graph = new OnnxGraph();
+export function exportOnnx(options: OnnxOptions): Uint8Array {
+  const { name, outputs, metadata = {} } = options;
+  const graph = new OnnxGraph(options.openBatch ?? false, options.int64 ?? false);
   const inputs = collectInputs({ name, stages: [{ outputs }] });
   for (const [inputName, node] of inputs) graph.declareInput(inputName, node);
   for (const node of topologicalOrder(Object.values(outputs))) graph.add(node);
@@ -44,6 +50,8 @@ type Attribute = number | readonly number[] | { readonly float: number };
 
 /** The graph under construction; values are known by their names. */
 class OnnxGraph {
+  readonly openBatch: boolean;
+  readonly #int64: boolean;
   readonly #names = new Map<Tensor, string>();
   readonly #taken = new Set<string>();
   /** A comparison's value before it is made a number: what Where and Cast read. */
@@ -54,9 +62,14 @@ class OnnxGraph {
   readonly #inputs: ((graph: ProtoWriter) => void)[] = [];
   readonly #outputs: ((graph: ProtoWriter) => void)[] = [];
 
+  constructor(openBatch: boolean, int64: boolean) {
+    this.openBatch = openBatch;
+    this.#int64 = int64;
+  }
+
   declareInput(name: string, node: Tensor): void {
     this.#taken.add(name);
-    this.#inputs.push((graph) => writeValueInfo(graph, 11, name, node));
+    this.#inputs.push((graph) => writeValueInfo(graph, 11, name, this.#valueInfo(node)));
   }
 
   declareOutput(name: string, node: Tensor): void {
@@ -65,7 +78,12 @@ class OnnxGraph {
     }
     this.#taken.add(name);
     this.#pushNode('Identity', [this.nameOf(node)], name, {});
-    this.#outputs.push((graph) => writeValueInfo(graph, 12, name, node));
+    this.#outputs.push((graph) => writeValueInfo(graph, 12, name, this.#valueInfo(node)));
+  }
+
+  #valueInfo({ dtype, shape }: Tensor): ValueInfo {
+    const integers = this.#int64 ? INT64 : INT32;
+    return { type: dtype === 'i32' ? integers : FLOAT, shape, openBatch: this.openBatch };
   }
 
   add(node: Tensor): void {
@@ -245,8 +263,18 @@ const emitters: { readonly [O in keyof OpAttributes]: Emitter<O> } = {
       : graph.node('ReduceSum', [x!, graph.integers(axes)], { keepdims: Number(keepDims) }),
   max: extremum('ReduceMax'),
   min: extremum('ReduceMin'),
-  broadcast: (graph, { shape }, [x]) => graph.node('Expand', [x!, graph.integers(shape)]),
-  reshape: (graph, { shape }, [x]) => graph.node('Reshape', [x!, graph.integers(shape)]),
+  broadcast: (graph, { shape }, [x]) => {
+    if (graph.openBatch)
+      throw new VernierError(
+        'SHAPE',
+        `ONNX export: a value is spread to [${shape}], so its batch cannot be open`,
+      );
+    return graph.node('Expand', [x!, graph.integers(shape)]);
+  },
+  reshape: (graph, { shape }, [x]) => {
+    const target = graph.openBatch && shape.length > 0 ? [-1, ...shape.slice(1)] : shape;
+    return graph.node('Reshape', [x!, graph.integers(target)]);
+  },
   transpose: (graph, { attributes }, inputs) => graph.node('Transpose', inputs, { perm: attributes.axes }),
   slice: (graph, { attributes: { axis, from, to } }, [x]) =>
     graph.node('Slice', [x!, graph.integers([from]), graph.integers([to]), graph.integers([axis])]),
@@ -297,12 +325,21 @@ function writeTensor(graph: ProtoWriter, name: string, shape: Shape, type: numbe
   });
 }
 
-function writeValueInfo(graph: ProtoWriter, field: number, name: string, { dtype, shape }: Tensor): void {
+interface ValueInfo {
+  readonly type: number;
+  readonly shape: Shape;
+  readonly openBatch: boolean;
+}
+
+function writeValueInfo(graph: ProtoWriter, field: number, name: string, value: ValueInfo): void {
   graph.message(field, (info) =>
     info.string(1, name).message(2, (type) =>
       type.message(1, (tensor) =>
-        tensor.varint(1, dtype === 'i32' ? INT32 : FLOAT).message(2, (dimensions) => {
-          for (const n of shape) dimensions.message(1, (dimension) => dimension.varint(1, n));
+        tensor.varint(1, value.type).message(2, (dimensions) => {
+          for (const [axis, n] of value.shape.entries()) {
+            const open = axis === 0 && value.openBatch;
+            dimensions.message(1, (d) => (open ? d.string(2, 'batch') : d.varint(1, n)));
+          }
         }),
       ),
     ),

@@ -1,41 +1,8 @@
 import { VernierError } from '#core/errors';
+import { loadOnnxRuntime, type Ort, type OrtSession, type OrtTensor, openOnnxSession } from '#nn/onnxRuntime';
 import { QueuedPolicy } from '#policy/queuedPolicy';
 
-/** A base policy from an ONNX file, run by onnxruntime-node: the sole file that loads it, and only when asked to. */
-
-/** The part of onnxruntime-node that is used; the package is optional, so its types are not imported. */
-interface OrtTensor {
-  readonly data: ArrayLike<number>;
-  readonly dims: readonly number[];
-}
-interface OrtSession {
-  readonly inputNames: readonly string[];
-  readonly outputNames: readonly string[];
-  run(feeds: Record<string, OrtTensor>): Promise<Record<string, OrtTensor>>;
-  release(): Promise<void>;
-}
-interface Ort {
-  readonly InferenceSession: { create(model: Uint8Array): Promise<OrtSession> };
-  readonly Tensor: new (type: 'float32', data: Float32Array, dims: readonly number[]) => OrtTensor;
-}
-
-const PACKAGE = 'onnxruntime-node';
-
-async function loadRuntime(): Promise<Ort> {
-  try {
-    const module = (await import(PACKAGE)) as Ort & { readonly default?: Ort };
-    return module.default ?? module;
-  } catch (cause) {
-    throw new VernierError(
-      'BACKEND',
-      `a base policy from an ONNX file needs ${PACKAGE}, which is not installed`,
-      {
-        hint: `npm install ${PACKAGE}`,
-        cause,
-      },
-    );
-  }
-}
+/** A base policy from an ONNX file, run by onnxruntime-node. */
 
 export interface OnnxPolicyOptions {
   readonly B: number;
@@ -94,7 +61,7 @@ class OnnxModel {
   }
 
   static async load(model: Uint8Array, { B, O, A, label }: OnnxPolicyOptions): Promise<OnnxModel> {
-    const ort = await loadRuntime();
+    const ort = await loadOnnxRuntime('a base policy from an ONNX file');
     const fail = (what: string, cause?: unknown): never => {
       throw new VernierError('DATA', `${label}: ${what}`, {
         hint: `expected one float32 input [batch, ${O}] and one output [batch, ${A}] or [batch, chunk, ${A}]`,
@@ -102,9 +69,7 @@ class OnnxModel {
         cause,
       });
     };
-    const session = await ort.InferenceSession.create(model).catch((cause: Error) =>
-      fail(cause.message, cause),
-    );
+    const session = await openOnnxSession(ort, model).catch((cause: Error) => fail(cause.message, cause));
     const { inputNames, outputNames } = session;
     if (inputNames.length !== 1) fail(`the model has ${inputNames.length} inputs (${inputNames.join(', ')})`);
     const ask = async (rows: number): Promise<OrtTensor> => {

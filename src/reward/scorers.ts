@@ -1,3 +1,4 @@
+import { makeClipScorer } from '#reward/backends/clip';
 import { makeGoalImageScorer } from '#reward/backends/goalImage';
 import { makeVlmChatScorer } from '#reward/backends/vlmChat';
 import type { Scorer, ScorerContext } from '#reward/score';
@@ -8,6 +9,7 @@ type Settings<K extends ScoreKind> = Extract<ScoreBackend, { readonly kind: K }>
 type Maker<K extends ScoreKind> = (settings: Settings<K>, context: ScorerContext) => Promise<Scorer>;
 
 const makers: { readonly [K in ScoreKind]: Maker<K> } = {
+  clip: makeClipScorer,
   'goal-image': makeGoalImageScorer,
   'vlm-chat': makeVlmChatScorer,
 };

@@ -164,6 +164,17 @@ const patchesSchema = z.strictObject({
 });
 export type PatchesSpec = z.output<typeof patchesSchema>;
 
+const prioritiesSchema = z.strictObject({
+  by: z.enum(['error', 'disagreement']).default('error').meta({
+    description:
+      'error: the temporal-difference error, mean over the critics; disagreement: the standard deviation of the critics.',
+  }),
+  exponent: share.default(0.6).meta({ description: '0 draws uniformly, 1 in proportion to the priority.' }),
+  correction: share
+    .default(0.4)
+    .meta({ description: "Share of the bias that weights in the critics' loss make up for." }),
+});
+
 export const residualSchema = z
   .strictObject({
     algorithm: z.enum(['residual', 'rlpd', 'ibrl']).default('residual').meta({
@@ -216,6 +227,10 @@ export const residualSchema = z
     }),
     patches: patchesSchema.optional().meta({
       description: 'Steps of the expert or the base where an episode has left what demonstrations show.',
+    }),
+
+    priorities: prioritiesSchema.optional().meta({
+      description: "Draws the agent's own transitions by what there is to learn from them.",
     }),
 
     critics: z.int().min(1).max(64).default(4),

@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { VernierError } from '#core/errors';
 import type { Picture } from '#core/frame';
 import { encodePng } from '#core/png';
-import type { Renderer, ScenePose } from '#env/renderer';
+import type { ScenePose } from '#env/renderer';
 import type { VectorEnv } from '#env/vectorEnv';
 import { evenlySpaced, ffmpegAvailable, filmstrip, writeMp4 } from '#view/frames';
+import type { Painter } from '#view/views';
 
 /** Episodes played for the eye: recorded as poses first, drawn afterwards, so that the simulation does not wait
  * for pictures and a strip can be cut once the length is known. */
@@ -69,8 +70,8 @@ export async function recordEpisode(
 }
 
 /** Frames of a strip, evenly spaced over the episode, its first and last moment among them. */
-export function episodeStrip(renderer: Renderer, { poses }: RecordedEpisode, frames: number): Picture {
-  return filmstrip(evenlySpaced(poses.length, frames).map((i) => renderer.render(poses[i]!)));
+export function episodeStrip(painter: Painter, { poses }: RecordedEpisode, frames: number): Picture {
+  return filmstrip(evenlySpaced(poses.length, frames).map((i) => painter.render(poses[i]!)));
 }
 
 export interface SaveOptions {
@@ -86,24 +87,24 @@ export interface SaveOptions {
 export async function saveEpisode(
   directory: string,
   name: string,
-  renderer: Renderer,
+  painter: Painter,
   episode: RecordedEpisode,
   { frames = 6, framesPerSecond, stripOnly = false }: SaveOptions,
 ): Promise<string[]> {
   const strip = join(directory, `${name}.png`);
   try {
     mkdirSync(directory, { recursive: true });
-    writeFileSync(strip, encodePng(episodeStrip(renderer, episode, frames)));
+    writeFileSync(strip, encodePng(episodeStrip(painter, episode, frames)));
   } catch (cause) {
     if (cause instanceof VernierError) throw cause;
     throw new VernierError('IO', `cannot write ${strip}: ${(cause as Error).message}`, { cause });
   }
   if (stripOnly || !ffmpegAvailable()) return [strip];
   const video = join(directory, `${name}.mp4`);
-  await writeMp4(video, pictures(renderer, episode), framesPerSecond);
+  await writeMp4(video, pictures(painter, episode), framesPerSecond);
   return [strip, video];
 }
 
-function* pictures(renderer: Renderer, { poses }: RecordedEpisode): Generator<Picture> {
-  for (const pose of poses) yield renderer.render(pose);
+function* pictures(painter: Painter, { poses }: RecordedEpisode): Generator<Picture> {
+  for (const pose of poses) yield painter.render(pose);
 }

@@ -59,13 +59,14 @@ export async function writeMp4(
   await encoder.end();
 }
 
-interface Encoder {
+export interface Encoder {
   write(rgb: Uint8Array): Promise<void>;
   end(): Promise<void>;
   abort(): void;
 }
 
-function startEncoder(path: string, { width, height }: Picture, framesPerSecond: number): Encoder {
+/** Starts ffmpeg on frames of this size. */
+export function startEncoder(path: string, { width, height }: Picture, framesPerSecond: number): Encoder {
   const input = ['-f', 'rawvideo', '-pixel_format', 'rgb24', '-video_size', `${width}x${height}`];
   // yuv420p wants even sides; players know nothing else.
   const output = ['-vf', 'pad=ceil(iw/2)*2:ceil(ih/2)*2', '-pix_fmt', 'yuv420p', '-movflags', '+faststart'];

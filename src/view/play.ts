@@ -1,8 +1,10 @@
 import { VernierError } from '#core/errors';
+import type { FreeCamera } from '#core/frame';
 import { makeEnv } from '#env/makeEnv';
-import { Renderer, type RendererOptions } from '#env/renderer';
+import type { RendererOptions } from '#env/renderer';
 import type { VectorEnv } from '#env/vectorEnv';
 import type { ResolvedTask } from '#spec/resolved';
+import { filmEpisodes } from '#view/episodeFilm';
 import {
   type Actor,
   type EpisodeId,
@@ -11,6 +13,8 @@ import {
   type SaveOptions,
   saveEpisode,
 } from '#view/episodes';
+import type { Film } from '#view/film';
+import { Views } from '#view/views';
 
 /** Plays a policy or the expert on chosen episodes of a task and writes what it looks like. */
 
@@ -24,25 +28,34 @@ export interface PlayOptions {
   readonly directory?: string;
   /** What the files' names start with, before the episode and how it ended; the task's name when left out. */
   readonly name?: string;
-  readonly picture?: Partial<RendererOptions>;
+  readonly picture?: PictureOptions;
   readonly save?: Omit<SaveOptions, 'framesPerSecond'>;
+  /** All episodes are added to it, one after the other. */
+  readonly film?: Film;
 }
+
+/** How an episode is drawn; several cameras stand side by side. */
+export type PictureOptions = Partial<Omit<RendererOptions, 'camera'>> & {
+  readonly cameras?: Views['cameras'];
+};
 
 export interface PlayedEpisode extends EpisodeId {
   readonly success: boolean;
   /** Control steps. */
   readonly steps: number;
   readonly files: readonly string[];
+  readonly recorded: RecordedEpisode;
 }
 
 /** Yields each episode as it is done.
  * @throws BACKEND when pictures are asked for and this machine cannot draw */
 export async function* playEpisodes(options: PlayOptions): AsyncGenerator<PlayedEpisode> {
-  const { task, directory, seed, name = task.name } = options;
-  const renderer =
-    directory === undefined
+  const { task, directory, seed, film, name = task.name } = options;
+  const framesPerSecond = 1 / task.control.period;
+  const views =
+    directory === undefined && film === undefined
       ? undefined
-      : new Renderer(task.model, { width: 480, height: 480, samples: 4, ...options.picture });
+      : new Views(task.model, { width: 480, height: 480, samples: 4, ...options.picture });
   const env = await makeEnv(task, { environments: 1, seed, threads: 1, autoReset: false });
   let actor: Actor | undefined;
   try {
@@ -51,24 +64,30 @@ export async function* playEpisodes(options: PlayOptions): AsyncGenerator<Played
       const recorded = await recordEpisode(env, actor, { seed, ...id });
       const { success, poses } = recorded;
       const files =
-        renderer && directory !== undefined
-          ? await saveEpisode(directory, fileName(name, recorded), renderer, recorded, {
+        views && directory !== undefined
+          ? await saveEpisode(directory, fileName(name, recorded), views, recorded, {
               ...options.save,
-              framesPerSecond: 1 / task.control.period,
+              framesPerSecond,
             })
           : [];
-      yield { ...id, success, steps: poses.length - 1, files };
+      if (views && film) await filmEpisodes(film, views, [recorded], framesPerSecond);
+      yield { ...id, success, steps: poses.length - 1, files, recorded };
     }
   } finally {
     actor?.close?.();
     env.close();
-    renderer?.close();
+    views?.close();
   }
 }
 
 /** `lift_e0_n3_success`: environment 0, its episode 3. */
 function fileName(name: string, { environment, episode, success }: RecordedEpisode): string {
   return `${name}_e${environment}_n${episode}_${success ? 'success' : 'failure'}`;
+}
+
+/** A camera of the task by its name, else as parseCamera reads it. */
+export function taskView({ cameras }: Pick<ResolvedTask, 'cameras'>, text: string): string | FreeCamera {
+  return cameras.find(({ name }) => name === text)?.view ?? parseCamera(text);
 }
 
 /** `x,y,z,distance,azimuth,elevation` as a free camera, anything else as the name of one.

@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { addonStatus } from '#native/addon';
+import { renderingMissing } from '../env/rendering.js';
 import { startVernier, vernier } from './cli.js';
 
 // One small run through all its commands, as a user gives them: stopped by Ctrl-C, gone on with, looked at.
@@ -90,6 +91,28 @@ it.skipIf(!native)('goes on from the run folder alone, to its report', () => {
   for (const name of ['report.html', 'policy.vrn', 'result.json'])
     expect(existsSync(join(run, name))).toBe(true);
   expect(readdirSync(join(run, 'tensorboard')).length).toBeGreaterThan(0);
+});
+
+it.skipIf(!native || renderingMissing)('films base and policy, and the episodes that are played', () => {
+  const again = vernier(['train', run, '--video', join(run, 'both.apng')]);
+  expect(again.stderr).toBe('');
+  expect(again.status).toBe(0);
+  expect(again.stdout).toMatch(/film: .*both\.apng/);
+  // Two pictures of 240 pixels, each in a frame of 4, and 4 between them.
+  expect(readFileSync(join(run, 'both.apng')).readUInt32BE(16)).toBe(2 * 248 + 4);
+  const film = join(folder, 'one.apng');
+  const args = ['--episodes', '2', '--size', '64x48', '--out', join(folder, 'played'), '--video', film];
+  expect(vernier(['play', run, ...args]).stdout).toMatch(/film: .*one\.apng/);
+  expect(readFileSync(film).readUInt32BE(16)).toBe(64 + 8);
+  expect(readdirSync(join(folder, 'played')).every((name) => name.endsWith('.png'))).toBe(true);
+}, 240_000);
+
+it('refuses a film before anything is trained', () => {
+  const out = join(folder, 'unfilmed');
+  const { status, stderr } = vernier(['train', 'reach', '--out', out, '--video', 'film.gif']);
+  expect(stderr).toContain('.mp4 or .apng');
+  expect(status).toBe(2);
+  expect(existsSync(join(out, 'metrics.jsonl'))).toBe(false);
 });
 
 it.skipIf(!native)('refuses other settings for a run that is under way, and leaves its record alone', () => {

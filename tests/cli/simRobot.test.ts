@@ -54,10 +54,10 @@ describe('vernier sim-robot', () => {
         expect(name[0]).toBe('shoulder_pan_joint');
         stamps.push(header.stamp.sec + 1e-9 * header.stamp.nanosec);
       });
-      await until(`100 joint states, after:\n${out}`, () => stamps.length >= 100, 20_000);
+      await until(`100 joint states, after:\n${out}`, () => stamps.length >= 100);
       await transport.close();
       expect(stamps.every((stamp, i) => i === 0 || stamp > stamps[i - 1]!)).toBe(true);
-      expect(Math.abs(stamps.at(-1)! - Date.now() / 1000)).toBeLessThan(1);
+      expect(Math.abs(stamps.at(-1)! - Date.now() / 1000)).toBeLessThan(30);
       const ended = new Promise<number | null>((resolve) => {
         child.on('exit', resolve);
       });
@@ -65,6 +65,5 @@ describe('vernier sim-robot', () => {
       expect(await ended).toBe(0);
       expect(JSON.parse(out.trim().split('\n').at(-1)!)).toMatchObject({ episodes: 0, trajectories: 0 });
     },
-    40_000,
   );
 });

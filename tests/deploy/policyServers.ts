@@ -65,7 +65,7 @@ export async function startServer(
     server,
     defects,
     client: (clientOptions) => {
-      const client = new PolicyClient({ endpoint: server.endpoint, timeoutMs: 5000, ...clientOptions });
+      const client = new PolicyClient({ endpoint: server.endpoint, timeoutMs: 30_000, ...clientOptions });
       clients.push(client);
       return client;
     },
@@ -74,4 +74,13 @@ export async function startServer(
       await server.close();
     },
   };
+}
+
+/** What comes before a timer that this thread sets now, however late it wakes for either. */
+export async function before<T>(ms: number, coming: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not within ${ms} ms`)), ms);
+  });
+  return Promise.race([coming, late]).finally(() => clearTimeout(timer));
 }

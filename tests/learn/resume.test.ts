@@ -113,6 +113,7 @@ describe('resuming', { timeout: 240_000 }, () => {
       { mirror: true },
       { starts: { kind: 'backward', memory: 2, advance: 0.5 } },
       { starts: { kind: 'medium' } },
+      { priorities: {} },
       { patches: { beyond: 0.5, until: 200 }, imitation: { decay: 200 } },
     ]) {
       const reference = await uninterrupted(240, residual);

@@ -27,7 +27,7 @@ function before({ observation, O, episodes }: Demos, k: number): Float32Array[] 
   );
 }
 
-describe('states along demonstrations', { timeout: 60_000 }, () => {
+describe('states along demonstrations', () => {
   it.each(available)(
     'come out of seeds and actions, bit for bit, and go on as recorded (%s)',
     async (backend) => {

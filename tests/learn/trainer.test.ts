@@ -120,3 +120,29 @@ describe('imitation beside reinforcement', { timeout: 120_000 }, () => {
     expect(imitationAt(smallRun().residual, 0)).toBe(0);
   });
 });
+
+describe('prioritised replay', { timeout: 120_000 }, () => {
+  it.each(['error', 'disagreement'])('draws by the %s of the critics, and moves with it', async (by) => {
+    const { trainer } = await trainerOn({
+      ...{ environments: 8, warmup_steps: 80, critic_only_updates: 60, utd: 1, critics: 4 },
+      priorities: { by, exponent: 1 },
+    });
+    while (trainer.phase !== 'online') await trainer.advance();
+    const { priorities, size } = trainer.replay;
+    const first = priorities!.state().slice(0, size);
+    expect(new Set(first).size).toBeGreaterThan(size / 2);
+    // What was drawn last has the priority that the update told.
+    const told = trainer.agent.report(false)['priority']!;
+    const kept = new Set(Array.from(first, (p) => p.toFixed(5)));
+    const own = told.subarray(told.length / 2);
+    const found = own.filter((p) => kept.has((p + 1e-3).toFixed(5)));
+    expect(found.length).toBe(own.length);
+  });
+
+  it('reads nothing of it where it is off', async () => {
+    const { trainer } = await trainerOn({ environments: 8, warmup_steps: 40, critic_only_updates: 2 });
+    while (trainer.phase !== 'online') await trainer.advance();
+    expect(trainer.replay.priorities).toBeUndefined();
+    expect(trainer.agent.report(false)['priority']).toBeUndefined();
+  });
+});

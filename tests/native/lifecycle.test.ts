@@ -34,7 +34,7 @@ async function run(script: string) {
   const buffers = allocateBuffers({ model, ...spec });
   writeFileSync(file, serialize({ xml: model.xml, spec, buffers }));
   const env = { ...process.env, ADDON: path, SPEC: file };
-  const child = spawnSync(process.execPath, ['-e', script], { env, encoding: 'utf8', timeout: 30_000 });
+  const child = spawnSync(process.execPath, ['-e', script], { env, encoding: 'utf8', timeout: 120_000 });
   return { status: child.status, signal: child.signal, stderr: child.stderr, stdout: child.stdout };
 }
 

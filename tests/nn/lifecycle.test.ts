@@ -36,7 +36,7 @@ function run(script: string) {
   const file = join(folder, 'plan.bin');
   writeFileSync(file, slowPlan());
   const env = { ...process.env, ADDON: path, PLAN: file };
-  const child = spawnSync(process.execPath, ['-e', script], { env, encoding: 'utf8', timeout: 30_000 });
+  const child = spawnSync(process.execPath, ['-e', script], { env, encoding: 'utf8', timeout: 120_000 });
   return { status: child.status, signal: child.signal, stderr: child.stderr, stdout: child.stdout };
 }
 

@@ -1,11 +1,12 @@
 import protobuf from 'protobufjs';
 import { describe, expect, it } from 'vitest';
 import { PhiloxStream } from '#core/philox';
+import { compile } from '#nn/compile';
 import * as nn from '#nn/graph';
 import { uniformFanIn } from '#nn/initializers';
 import { mlp } from '#nn/layers';
 import { exportOnnx } from '#nn/onnx';
-import { draw, expectParity, runtime } from './onnxRuntime.js';
+import { draw, expectParity, runModel, runtime } from './onnxRuntime.js';
 
 const x = nn.input('x', [2, 3, 4]);
 const y = nn.input('y', [3, 1]);
@@ -175,6 +176,41 @@ describe('an ONNX model', () => {
     expect(biases.map(({ rawData }) => rawData.some((byte) => byte !== 0))).toEqual([true, false]);
     expect(() => exportOnnx({ name: 'clash', outputs: { observation: action } })).toThrow(
       expect.objectContaining({ code: 'SHAPE', message: expect.stringContaining('observation') }),
+    );
+  });
+});
+
+describe.skipIf(!runtime)('a model with an open batch', () => {
+  const block = new nn.ParameterBlock('words', { rng: new PhiloxStream(9) });
+  const network = mlp(block, 'mlp', { in: 6, hidden: [5], out: 2, layerNorm: true });
+  const table = block.add('table', [4, 3], uniformFanIn());
+  /** Two tokens a row, looked up and put through the network. */
+  const answer = (rows: number): nn.Tensor => {
+    const ids = nn.reshape(nn.cast(nn.input('input_ids', [rows, 2], 'i32')), [rows, 2, 1]);
+    const chosen = nn.equal(ids, nn.constant([0, 1, 2, 3]));
+    return network.apply(nn.reshape(nn.matmul(chosen, table), [rows, 6]));
+  };
+
+  it('answers any number of rows as the graph does, and reads int64', async () => {
+    const model = exportOnnx({ name: 'open', outputs: { answer: answer(1) }, openBatch: true, int64: true });
+    for (const rows of [1, 3, 8]) {
+      const ids = Array.from({ length: 2 * rows }, (_, i) => (7 * i + 1) % 4);
+      const program = compile({ name: 'open', outputs: { answer: answer(rows) } }, { backend: 'reference' });
+      program.inputs['input_ids']!.set(ids);
+      program.run();
+      const feed = { data: BigInt64Array.from(ids, BigInt), dims: [rows, 2] };
+      const { answer: found } = await runModel(model, { input_ids: feed });
+      expect(found!.dims).toEqual([rows, 2]);
+      for (const [i, value] of program.outputs['answer']!.entries())
+        expect(found!.data[i]).toBeCloseTo(value, 5);
+      program.close();
+    }
+  });
+
+  it('refuses what mixes the rows', () => {
+    const spread = nn.broadcastTo(nn.input('x', [1, 2]), [4, 2]);
+    expect(() => exportOnnx({ name: 'spread', outputs: { spread }, openBatch: true })).toThrow(
+      /batch cannot be open/,
     );
   });
 });

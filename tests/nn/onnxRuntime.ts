@@ -10,7 +10,11 @@ export type Values = Float32Array | Float64Array | Int32Array;
 
 /** What this file uses of onnxruntime-node, which is not a dependency: the peer of another house. */
 interface Runtime {
-  readonly Tensor: new (type: 'float32' | 'int32', data: Values, dims: readonly number[]) => object;
+  readonly Tensor: new (
+    type: 'float32' | 'int32' | 'int64',
+    data: Values | BigInt64Array,
+    dims: readonly number[],
+  ) => object;
   readonly InferenceSession: {
     create(model: Uint8Array): Promise<{
       run(feeds: Record<string, object>): Promise<Record<string, { data: Float32Array; dims: number[] }>>;
@@ -56,15 +60,15 @@ function runEngine(outputs: Outputs, inputs: ReadonlyMap<string, Values>, option
 }
 
 export interface Feed {
-  readonly data: Values;
+  readonly data: Values | BigInt64Array;
   readonly dims: readonly number[];
 }
 
-/** Runs a model once; an Int32Array is fed as int32, anything else as float32. */
+/** Runs a model once; integer arrays are fed as int32 and int64, anything else as float32. */
 export async function runModel(model: Uint8Array, feeds: Readonly<Record<string, Feed>>) {
   const session = await runtime!.InferenceSession.create(model);
   const tensors = Object.entries(feeds).map(([name, { data, dims }]) => {
-    const type = data instanceof Int32Array ? 'int32' : 'float32';
+    const type = data instanceof BigInt64Array ? 'int64' : data instanceof Int32Array ? 'int32' : 'float32';
     return [name, new runtime!.Tensor(type, data, dims)] as const;
   });
   return session.run(Object.fromEntries(tensors));

@@ -72,7 +72,12 @@ describe('`scores`', () => {
       [],
       /cameras\[0\]: the task has no camera "front"/,
     ],
-    ['scores: {progress: {goal-imag: {}}}\n', [], /scores\.progress\.goal-image: missing key/],
+    [
+      'scores: {progress: {goal-imag: {}}}\n',
+      [],
+      /progress\.goal-imag: unknown key, .*; nearest is "goal-image"/,
+    ],
+    ['scores: {progress: {}}\n', [], /scores\.progress: expected exactly one of clip, goal-image/],
     ['scores: {progress: {goal-image: {features: foo}}}\n', [], /features: expected "pixels"/],
   ])('%s%s is one message with its place', async (scores, entries, expected) => {
     withScores(scores, entries);

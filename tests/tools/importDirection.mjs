@@ -27,10 +27,9 @@ const MAY_IMPORT = {
 /** Each of these is loaded in one file only: the place to look when it does not load. A quoted name counts, so
  * that an import through a variable is seen too. */
 const LOADED_ONCE = new Map([
-  ...['onnxruntime-node', '@mujoco/mujoco', 'zeromq', '@resvg/resvg-js'].map((name) => [
-    name,
-    new RegExp(`(['"\`])${name}\\1`),
-  ]),
+  ...['onnxruntime-node', '@huggingface/tokenizers', '@mujoco/mujoco', 'zeromq', '@resvg/resvg-js'].map(
+    (name) => [name, new RegExp(`(['"\`])${name}\\1`)],
+  ),
   // Also the name of a kind of transport: only an import counts.
   ['rclnodejs', /(?:import|require|from)\s*\(?\s*(['"`])rclnodejs\1/],
   ['vernier_dds.node', /vernier_dds\.node['"`]/],

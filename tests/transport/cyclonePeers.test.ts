@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { standardCodec } from '#transport/messages';
 import { openTransport } from '#transport/openTransport';
 import { commandQuality, type RobotTransport, statusQuality } from '#transport/robotTransport';
-import { cycloneMissing, isolate, until } from './loopback.js';
+import { cycloneMissing, isolate, patience, until } from './loopback.js';
 import { compilePeers, peersMissing, startPeer } from './peers/compile.js';
 
 /* The wire, held against programs in C that idlc wrote the types of. */
@@ -105,7 +105,7 @@ describe.skipIf(skipped)(`against peers in C${skipped ? ` (${skipped})` : ''}`, 
     const peer = startPeer(programs.serve, ['3'], env);
     const answers: unknown[] = [];
     for (const data of [true, false, true])
-      answers.push(response.decode(await client.call(request.encode({ data }), 10_000)));
+      answers.push(response.decode(await client.call(request.encode({ data }), patience)));
     expect(answers).toEqual([
       { success: false, message: 'was on' },
       { success: true, message: 'was off ✓' },
@@ -171,12 +171,12 @@ describe.skipIf(skipped)(`against peers in C${skipped ? ` (${skipped})` : ''}`, 
     await until('the server', () => client.available());
     const seen: unknown[] = [];
     const goal = await client.send(goals.encode({ command: { position: 0.05, max_effort: 12.5 } }), {
-      timeoutMs: 10_000,
+      timeoutMs: patience,
       onFeedback: (bytes) => seen.push(feedbacks.decode(bytes)),
     });
     await until('the feedback', () => seen.length === 2);
-    expect(await goal!.cancel(10_000)).toBe(true);
-    const { status, result } = await goal!.result(10_000);
+    expect(await goal!.cancel(patience)).toBe(true);
+    const { status, result } = await goal!.result(patience);
     expect({ status, ...results.decode(result) }).toEqual({
       status: 'canceled',
       position: 0.02,

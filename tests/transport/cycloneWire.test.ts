@@ -6,7 +6,7 @@ import { openTransport } from '#transport/openTransport';
 import { commandQuality, type RobotTransport } from '#transport/robotTransport';
 import { nodeName } from '#transport/rosNames';
 import { joinCall, splitCall } from '#transport/serviceHeader';
-import { cycloneMissing, isolate, until } from './loopback.js';
+import { cycloneMissing, isolate, patience, until } from './loopback.js';
 
 /* What somebody who sends whatever they like can do to services and actions: nothing. */
 
@@ -54,7 +54,7 @@ describe.skipIf(cycloneMissing)(`hostile peers${cycloneMissing ? ` (${cycloneMis
     );
     const client = transport.client('/flip', setBool);
     await flood('rq/flipRequest', 'std_srvs::srv::dds_::SetBool_Request_');
-    const answer = await client.call(request.encode({ data: true }), 5000);
+    const answer = await client.call(request.encode({ data: true }), patience);
     expect(response.decode(answer)['success']).toBe(true);
     expect(errors.length).toBeGreaterThan(0);
     for (const { code } of errors) expect(['DATA', 'TIMEOUT']).toContain(code);
@@ -65,7 +65,7 @@ describe.skipIf(cycloneMissing)(`hostile peers${cycloneMissing ? ` (${cycloneMis
       await flood('rr/flipReply', 'std_srvs::srv::dds_::SetBool_Response_');
       return response.encode({ success: true, message: 'mine' });
     });
-    const answer = await transport.client('/flip', setBool).call(request.encode({ data: true }), 5000);
+    const answer = await transport.client('/flip', setBool).call(request.encode({ data: true }), patience);
     expect(response.decode(answer)).toEqual({ success: true, message: 'mine' });
   });
 
@@ -95,8 +95,8 @@ describe.skipIf(cycloneMissing)(`hostile peers${cycloneMissing ? ` (${cycloneMis
       await flood(`rq/follow/_action/${service}Request`, type);
     const client = transport.actionClient('/follow', follow);
     const onFeedback = (bytes: Uint8Array): void => void seen.push(feedbacks.decode(bytes)['joint_names']);
-    const goal = await client.send(goals.encode(goals.create()), { timeoutMs: 5000, onFeedback });
-    const { status, result } = await goal!.result(5000);
+    const goal = await client.send(goals.encode(goals.create()), { timeoutMs: patience, onFeedback });
+    const { status, result } = await goal!.result(patience);
     expect([status, results.decode(result)['error_string']]).toEqual(['succeeded', 'done']);
     await until('the feedback', () => seen.length > 0);
     expect(seen).toEqual([['mine']]);

@@ -28,8 +28,11 @@ const status = cycloneStatus();
 export const cycloneMissing: string | undefined =
   status.kind === 'missing' ? `${status.reason}: ${cycloneFix}` : undefined;
 
+/** Milliseconds that a busy machine is given for anything: only what hangs takes longer. */
+export const patience = 60_000;
+
 /** Resolves when `condition` holds; rejects after `timeoutMs` with what was waited for. */
-export async function until(what: string, condition: () => boolean, timeoutMs = 10_000): Promise<void> {
+export async function until(what: string, condition: () => boolean, timeoutMs = patience): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (!condition()) {
     if (performance.now() > deadline) throw new Error(`waited ${timeoutMs} ms for ${what}`);

@@ -7,7 +7,7 @@ import { Expert } from '#env/expert';
 import type { VectorEnv } from '#env/vectorEnv';
 import { loadTask } from '#spec/task';
 import type { Actor } from '#view/episodes';
-import { type PlayedEpisode, type PlayOptions, parseCamera, playEpisodes } from '#view/play';
+import { type PlayedEpisode, type PlayOptions, parseCamera, playEpisodes, taskView } from '#view/play';
 import { renderingMissing } from '../env/rendering.js';
 
 const task = await loadTask('tasks/peg_insertion.yaml');
@@ -58,6 +58,9 @@ describe('play', () => {
       azimuthDeg: 145,
       elevationDeg: -20,
     });
+    const camera = { name: 'front', width: 64, height: 64, view: 'overview' };
+    expect(taskView({ cameras: [camera] }, 'front')).toBe('overview');
+    expect(taskView({ cameras: [camera] }, 'side')).toBe('side');
     for (const wrong of ['1,2,3', '0,0,0,1,2,north']) {
       expect(() => parseCamera(wrong)).toThrow(expect.objectContaining({ code: 'USAGE' }));
     }
@@ -70,10 +73,21 @@ describe.skipIf(renderingMissing)(
     const folder = mkdtempSync(join(tmpdir(), 'vernier-play-'));
     afterAll(() => rmSync(folder, { recursive: true }));
 
+    it('draws several cameras side by side', async () => {
+      const [episode] = await play({
+        directory: join(folder, 'two'),
+        episodes: [{ environment: 0, episode: 1 }],
+        picture: { width: 60, height: 50, cameras: ['overview', 'side'] },
+        save: { frames: 1, stripOnly: true },
+      });
+      const { width, height } = PNG.sync.read(readFileSync(episode!.files[0]!));
+      expect([width, height]).toEqual([124, 50]);
+    });
+
     it('draws the scene as it was randomised: the hole is elsewhere in another episode', async () => {
       const options = {
         directory: folder,
-        picture: { width: 120, height: 90, camera: parseCamera('0.5,0,0.03,0.6,180,-25') },
+        picture: { width: 120, height: 90, cameras: [parseCamera('0.5,0,0.03,0.6,180,-25')] },
         save: { frames: 1, stripOnly: true },
         makeActor: () => ({ reset: () => {}, act: (_: Float32Array, out: Float32Array) => void out.fill(0) }),
       };

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { clipSchema } from '#spec/scores/clipSchema';
 import { goalImageSchema } from '#spec/scores/goalImageSchema';
 import { vlmChatSchema } from '#spec/scores/vlmChatSchema';
 
@@ -6,6 +7,7 @@ import { vlmChatSchema } from '#spec/scores/vlmChatSchema';
 
 /** What can judge, by its key. `makeScorer` in src/reward/scorers.ts makes a scorer of each. */
 export const scoreBackends = {
+  clip: clipSchema,
   'goal-image': goalImageSchema,
   'vlm-chat': vlmChatSchema,
 } as const;
@@ -31,15 +33,21 @@ const common = {
 };
 
 const kinds = Object.keys(scoreBackends) as ScoreKind[];
-const variants = kinds.map((kind) => z.strictObject({ [kind]: scoreBackends[kind], ...common }));
-
-export const scoresSchema = z
-  .record(z.string().min(1), z.union(variants as [(typeof variants)[number], ...(typeof variants)[number][]]))
-  .default({})
-  .meta({
-    description:
-      'Models that judge pictures of the task, by name; entries of `reward` use them as {score: name}. See docs/rewards.md.',
+/** Each backend under its key, none of them required by itself. */
+const backends = Object.fromEntries(kinds.map((kind) => [kind, scoreBackends[kind].optional()])) as {
+  readonly [K in ScoreKind]: z.ZodOptional<(typeof scoreBackends)[K]>;
+};
+const scoreSchema = z
+  .strictObject({ ...backends, ...common })
+  .refine((score) => kinds.filter((kind) => score[kind] !== undefined).length === 1, {
+    error: `expected exactly one of ${kinds.join(', ')}`,
+    when: ({ issues }) => issues.length === 0,
   });
+
+export const scoresSchema = z.record(z.string().min(1), scoreSchema).default({}).meta({
+  description:
+    'Models that judge pictures of the task, by name; entries of `reward` use them as {score: name}. See docs/rewards.md.',
+});
 
 export type ScoresSpec = z.output<typeof scoresSchema>;
 

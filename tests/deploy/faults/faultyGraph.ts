@@ -12,7 +12,7 @@ import {
   type ServiceClient,
   sensorQuality,
 } from '#transport/robotTransport';
-import { until } from '../../transport/loopback.js';
+import { patience, until } from '../../transport/loopback.js';
 import type { JointMessage } from '../robot/kinematicRobot.js';
 import { type Node, TrajectoryAudit } from './trajectoryAudit.js';
 
@@ -24,8 +24,6 @@ const trajectory = standardCodec('trajectory_msgs/msg/JointTrajectory');
 const pose = standardCodec('geometry_msgs/msg/PoseStamped');
 const diagnostics = standardCodec('diagnostic_msgs/msg/DiagnosticArray');
 const flag = standardCodec('std_msgs/msg/Bool');
-/** Milliseconds that a busy machine is given for anything. */
-const PATIENCE = 60_000;
 const transitions = { configure: 1, cleanup: 2, activate: 3, deactivate: 4 } as const;
 
 /** What becomes of a joint state on its way: the messages that go on, later by milliseconds where a time is given. */
@@ -143,17 +141,17 @@ export class FaultyGraph {
   async change(transition: keyof typeof transitions, node = '/vernier'): Promise<boolean> {
     const type = 'lifecycle_msgs/srv/ChangeState';
     const request = { transition: { id: transitions[transition], label: transition } };
-    return (await this.#call(`${node}/change_state`, type, request, PATIENCE))['success'] === true;
+    return (await this.#call(`${node}/change_state`, type, request, patience))['success'] === true;
   }
 
   /** @returns `inactive` and so on */
-  async state(timeoutMs = PATIENCE, node = '/vernier'): Promise<string> {
+  async state(timeoutMs = patience, node = '/vernier'): Promise<string> {
     const answer = await this.#call(`${node}/get_state`, 'lifecycle_msgs/srv/GetState', {}, timeoutMs);
     return (answer['current_state'] as Message)['label'] as string;
   }
 
   /** Waits for a state of the robot process. */
-  async reaches(state: string, timeoutMs = PATIENCE): Promise<void> {
+  async reaches(state: string, timeoutMs = patience): Promise<void> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
       // A node that was killed counts as there for a while, and answers nothing.
@@ -175,7 +173,7 @@ export class FaultyGraph {
   }
 
   async latch(): Promise<void> {
-    await this.#call('/vernier/emergency_stop', 'std_srvs/srv/Trigger', {}, PATIENCE);
+    await this.#call('/vernier/emergency_stop', 'std_srvs/srv/Trigger', {}, patience);
   }
 
   /** @returns why the stop stays latched; undefined where it was taken off */
@@ -184,7 +182,7 @@ export class FaultyGraph {
       '/vernier/reset_emergency_stop',
       'std_srvs/srv/Trigger',
       {},
-      PATIENCE,
+      patience,
     );
     return success === true ? undefined : String(message);
   }
@@ -195,7 +193,7 @@ export class FaultyGraph {
     await until(
       'motion',
       () => this.#arm.some(({ time, speed }) => time > since + 0.2 && speed > 0.2),
-      PATIENCE,
+      patience,
     );
   }
 
@@ -203,7 +201,7 @@ export class FaultyGraph {
    * @param since seconds by clock() */
   async rests(since: number): Promise<number> {
     const last = (): number => this.#arm.findLast(({ speed }) => speed > RESTING)?.time ?? since;
-    await until('rest', () => (this.#arm.at(-1)?.time ?? 0) > Math.max(since, last()) + 0.3, PATIENCE);
+    await until('rest', () => (this.#arm.at(-1)?.time ?? 0) > Math.max(since, last()) + 0.3, patience);
     return Math.max(0, last() - since);
   }
 

@@ -11,11 +11,11 @@ import { inspectRemote } from '#policy/remoteInspection';
 import type { RemoteModel } from '#policy/remoteModel';
 import { loadTask } from '#spec/task';
 import { ensureBuild } from '../../cli/cli.js';
-import type { Isolation } from '../../transport/loopback.js';
+import { type Isolation, patience } from '../../transport/loopback.js';
 import { reachBundle } from '../robot/reachBundle.js';
 import { type RobotChild, vernier } from '../robot/robotChild.js';
+import { Witness } from '../witness.js';
 import { FaultyGraph, topics } from './faultyGraph.js';
-import { Witness } from './witness.js';
 
 /** The task lasts for as long as a test does. */
 const lasting = ['horizon=1000000'] as const;
@@ -23,8 +23,6 @@ const lasting = ['horizon=1000000'] as const;
 export const servos = 0.25;
 /** Of output.latency: a machine that tests share wakes threads late. */
 const LATENCY = 0.03;
-/** Milliseconds that a process is given to start. */
-const START_MS = 120_000;
 /** A trial in which nobody woke later than this is not void, s. */
 const LATE = 0.03;
 /** Trials in which the machine was late, before the test fails. */
@@ -164,7 +162,7 @@ export class FaultyRobot {
 
   /** Waits for its end. @returns its exit code, null after a signal */
   async ended(part: Part): Promise<number | null> {
-    const code = (await this.#children.get(part)?.ended(START_MS)) ?? null;
+    const code = (await this.#children.get(part)?.ended()) ?? null;
     this.#children.delete(part);
     return code;
   }
@@ -186,7 +184,7 @@ export class FaultyRobot {
 
   async #startArm(rate = this.#setup.rate ?? 200): Promise<void> {
     const child = this.#start('arm', ['sim-robot', 'panda', '--task', 'reach', '--rate', String(rate)]);
-    await child.said(/joints on/, START_MS);
+    await child.said(/joints on/);
   }
 
   /** Serves the policy for others, where it did before. */
@@ -194,7 +192,7 @@ export class FaultyRobot {
     const port = /:(\d+)$/.exec(this.#endpoint ?? '')?.[1] ?? '0';
     const child = this.#start('server', ['serve', this.#bundle, '--policy', 'base', '--port', port]);
     const said = /serving reach, base, at (\S+):/;
-    await child.said(said, START_MS);
+    await child.said(said);
     this.#endpoint = said.exec(child.output())![1]!;
   }
 
@@ -234,7 +232,7 @@ export class FaultyRobot {
     writeFileSync(file, stringify(all));
     this.#saidBefore = 0;
     const child = this.#start('policy', ['ros2', bundle, '--robot', 'panda', '--config', file, '--managed']);
-    await this.graph.reaches('unconfigured', START_MS);
+    await this.graph.reaches('unconfigured', 2 * patience);
     if (!(await this.graph.change('configure'))) throw new Error(`not configured:\n${child.output()}`);
   }
 

@@ -11,6 +11,7 @@ import {
   type RobotTransport,
   sensorQuality,
 } from '#transport/robotTransport';
+import { until } from '../../transport/loopback.js';
 
 const jointState = standardCodec('sensor_msgs/msg/JointState');
 const transforms = standardCodec('tf2_msgs/msg/TFMessage');
@@ -100,6 +101,19 @@ export class KinematicRobot {
       for (const [i, q] of b.position.entries()) most = Math.max(most, Math.abs(q - a.position[i]!) / h);
     }
     return most;
+  }
+
+  /** Seconds from now to its last motion, by its own clock; waits until it rested for 60 ms of it. */
+  async rests(): Promise<number> {
+    const since = now();
+    const last = (): number => {
+      const k = this.path.findLastIndex(
+        ({ position }, i) => i > 0 && position.some((q, j) => q !== this.path[i - 1]!.position[j]),
+      );
+      return Math.max(since, this.path[k]?.time ?? 0);
+    };
+    await until('the arm to rest', () => (this.path.at(-1)?.time ?? 0) > last() + 0.06);
+    return last() - since;
   }
 
   close(): void {

@@ -11,6 +11,9 @@ export interface RobotChild {
   ended(timeoutMs?: number): Promise<number | null>;
 }
 
+/** Milliseconds that a busy machine is given for anything. */
+const PATIENCE = 120_000;
+
 /** @param args of `vernier`; `env` beside this process's */
 export function vernier(args: readonly string[], env: Readonly<Record<string, string>> = {}): RobotChild {
   const child = spawn(process.execPath, ['bin/vernier.js', ...args], {
@@ -38,12 +41,12 @@ export function vernier(args: readonly string[], env: Readonly<Record<string, st
   return {
     process: child,
     output: () => text,
-    async said(pattern, timeoutMs = 20_000) {
+    async said(pattern, timeoutMs = PATIENCE) {
       const has = (): boolean => (typeof pattern === 'string' ? text.includes(pattern) : pattern.test(text));
       await until(() => has() || code !== undefined, `"${pattern}"`, timeoutMs);
       if (!has()) throw new Error(`it ended with ${code} before "${pattern}":\n${text}`);
     },
-    async ended(timeoutMs = 20_000) {
+    async ended(timeoutMs = PATIENCE) {
       await until(() => code !== undefined, 'end', timeoutMs);
       return code!;
     },

@@ -14,7 +14,7 @@ import {
   sensorQuality,
   statusQuality,
 } from '#transport/robotTransport';
-import { cycloneMissing, isolate, until } from '../../transport/loopback.js';
+import { cycloneMissing, isolate, patience, until } from '../../transport/loopback.js';
 
 isolate();
 
@@ -147,7 +147,7 @@ describe.skipIf(cycloneMissing)('a sim robot behind DDS', () => {
         states,
       ].every(Boolean),
     );
-  }, 30_000);
+  });
 
   afterAll(async () => {
     stop.abort();
@@ -159,11 +159,11 @@ describe.skipIf(cycloneMissing)('a sim robot behind DDS', () => {
 
   const callReset = async () => {
     const request = standardCodec('std_srvs/srv/Trigger_Request');
-    const bytes = await reset.call(request.encode({}), 5000);
+    const bytes = await reset.call(request.encode({}), patience);
     return JSON.parse(standardCodec('std_srvs/srv/Trigger_Response').decode(bytes)['message'] as string);
   };
   const send = async (goal: Uint8Array, onFeedback?: (feedback: Uint8Array) => void) => {
-    const sent = await arm.send(goal, { timeoutMs: 5000, ...(onFeedback ? { onFeedback } : {}) });
+    const sent = await arm.send(goal, { timeoutMs: patience, ...(onFeedback ? { onFeedback } : {}) });
     return sent;
   };
   const home = (i: number) => task.robot.arm.home[i]!;
@@ -192,7 +192,7 @@ describe.skipIf(cycloneMissing)('a sim robot behind DDS', () => {
       expect(desired.positions.length).toBe(7);
       feedback++;
     });
-    const { status, result } = await sent!.result(5000);
+    const { status, result } = await sent!.result(patience);
     expect([status, followResult.decode(result)['error_code']]).toEqual(['succeeded', 0]);
     expect(feedback).toBeGreaterThan(3);
     await until('the arm', () => Math.abs(joints.get('panda_joint1')! - home(0) - 0.1) < 0.02);
@@ -202,12 +202,12 @@ describe.skipIf(cycloneMissing)('a sim robot behind DDS', () => {
 
   it('cancels by holding, and a trajectory from the topic cancels a goal', async () => {
     const sent = await send(goalOf(motion(task, 0.4, 2)));
-    expect(await sent!.cancel(5000)).toBe(true);
-    expect((await sent!.result(5000)).status).toBe('canceled');
+    expect(await sent!.cancel(patience)).toBe(true);
+    expect((await sent!.result(patience)).status).toBe('canceled');
     expect(world.controller.busy).toBe(false);
     const other = await send(goalOf(motion(task, 0.4, 2)));
     topic.write(trajectory.encode(motion(task, 0, 0.3)));
-    const { status, result } = await other!.result(5000);
+    const { status, result } = await other!.result(patience);
     expect([status, followResult.decode(result)['error_string']]).toEqual([
       'canceled',
       'replaced by another trajectory',
@@ -218,9 +218,9 @@ describe.skipIf(cycloneMissing)('a sim robot behind DDS', () => {
   it('closes and opens its gripper', async () => {
     const move = async (position: number) => {
       const sent = await hand.send(gripper.encode({ command: { position, max_effort: 0 } }), {
-        timeoutMs: 5000,
+        timeoutMs: patience,
       });
-      const { status, result } = await sent!.result(5000);
+      const { status, result } = await sent!.result(patience);
       const { reached_goal } = gripperResult.decode(result) as unknown as { reached_goal: boolean };
       return [status, reached_goal, joints.get('panda_finger_joint1')!] as const;
     };
@@ -234,7 +234,7 @@ describe.skipIf(cycloneMissing)('a sim robot behind DDS', () => {
     const sent = await send(goalOf(motion(task, 0.4, 3)));
     await until('motion', () => Math.abs(joints.get('panda_joint1')! - home(0)) > 0.01);
     emergency.write(flag.encode({ data: true }));
-    expect((await sent!.result(5000)).status).toBe('aborted');
+    expect((await sent!.result(patience)).status).toBe('aborted');
     expect(await send(goalOf(motion(task, 0, 1)))).toBeUndefined();
     const refused = robot.status.refused;
     topic.write(trajectory.encode(motion(task, 0, 0.1)));
@@ -245,7 +245,7 @@ describe.skipIf(cycloneMissing)('a sim robot behind DDS', () => {
     emergency.write(flag.encode({ data: false }));
     await until('the release', () => !world.stopped);
     const again = await send(goalOf(motion(task, 0, 0.5)));
-    expect((await again!.result(5000)).status).toBe('succeeded');
+    expect((await again!.result(patience)).status).toBe('succeeded');
   });
 
   it('judges an episode from its first motion on, tells the outcome, and starts the next by a reset', async () => {

@@ -75,7 +75,7 @@ describe.each(available)('the world of a sim robot on %s', (backend) => {
       expect(outcomes[0]!.steps).toBe(world.steps);
       expect(world.phase).toBe('ended');
     }
-  }, 60_000);
+  });
 });
 
 describe('an episode', () => {

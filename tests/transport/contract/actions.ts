@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { standardCodec } from '#transport/messages';
 import { type ActionHandlers, type GoalOutcome, statusQuality } from '#transport/robotTransport';
-import { until } from '../loopback.js';
+import { patience, until } from '../loopback.js';
 import type { ContractNodes } from './nodes.js';
 
 const follow = 'control_msgs/action/FollowJointTrajectory';
@@ -49,14 +49,14 @@ export function actionContract({ pair }: ContractNodes): void {
         },
       });
       const goal = await client.send(goalOf('j1', 'j2'), {
-        timeoutMs: 5000,
+        timeoutMs: patience,
         onFeedback: (bytes) => seen.push(String(feedbackCodec.decode(bytes)['joint_names'])),
       });
       expect(goal!.id).toMatch(/^[0-9a-f]{32}$/);
-      expect(textOf(await goal!.result(5000))).toBe('succeeded: j1,j2');
-      expect(textOf(await goal!.result(5000))).toBe('succeeded: j1,j2');
+      expect(textOf(await goal!.result(patience))).toBe('succeeded: j1,j2');
+      expect(textOf(await goal!.result(patience))).toBe('succeeded: j1,j2');
       expect(seen).toEqual(['a', 'b', 'c']);
-      expect(await goal!.cancel(5000)).toBe(false);
+      expect(await goal!.cancel(patience)).toBe(false);
     });
 
     it('refuses what the server does not accept', async () => {
@@ -64,7 +64,7 @@ export function actionContract({ pair }: ContractNodes): void {
         accept: () => false,
         execute: () => Promise.reject(new Error('a refused goal must not run')),
       });
-      expect(await client.send(goalOf('j1'), { timeoutMs: 5000 })).toBeUndefined();
+      expect(await client.send(goalOf('j1'), { timeoutMs: patience })).toBeUndefined();
     });
 
     it('cancels one goal and leaves another alone', async () => {
@@ -77,12 +77,12 @@ export function actionContract({ pair }: ContractNodes): void {
             if (name === 'quick') setTimeout(() => resolve(ends('succeeded', name)), 200);
           }),
       });
-      const slow = await client.send(goalOf('slow'), { timeoutMs: 5000 });
-      const quick = await client.send(goalOf('quick'), { timeoutMs: 5000 });
+      const slow = await client.send(goalOf('slow'), { timeoutMs: patience });
+      const quick = await client.send(goalOf('quick'), { timeoutMs: patience });
       await expect(slow!.result(50)).rejects.toMatchObject({ code: 'TIMEOUT' });
-      expect(await slow!.cancel(5000)).toBe(true);
-      expect(textOf(await slow!.result(5000))).toBe('canceled: slow');
-      expect(textOf(await quick!.result(5000))).toBe('succeeded: quick');
+      expect(await slow!.cancel(patience)).toBe(true);
+      expect(textOf(await slow!.result(patience))).toBe('canceled: slow');
+      expect(textOf(await quick!.result(patience))).toBe('succeeded: quick');
     });
 
     it('aborts a goal whose execution throws, and tells who serves it', async () => {
@@ -93,8 +93,8 @@ export function actionContract({ pair }: ContractNodes): void {
         execute: () => Promise.reject(mistake),
         onError: (error) => errors.push(error),
       });
-      const goal = await client.send(goalOf('j1'), { timeoutMs: 5000 });
-      expect(textOf(await goal!.result(5000))).toBe('aborted: ');
+      const goal = await client.send(goalOf('j1'), { timeoutMs: patience });
+      expect(textOf(await goal!.result(patience))).toBe('aborted: ');
       expect(errors).toEqual([mistake]);
     });
 
@@ -111,8 +111,8 @@ export function actionContract({ pair }: ContractNodes): void {
         seen.push(status_list.map(({ status }) => status));
       });
       await until('the status without goals', () => seen.length > 0);
-      const goal = await client.send(goalOf('j1'), { timeoutMs: 5000 });
-      await goal!.result(5000);
+      const goal = await client.send(goalOf('j1'), { timeoutMs: patience });
+      await goal!.result(patience);
       await until('the last status', () => seen.at(-1)?.[0] === 4);
       expect(seen[0]).toEqual([]);
     });
@@ -132,7 +132,7 @@ export function actionContract({ pair }: ContractNodes): void {
           ),
         onError: (error) => errors.push(error),
       });
-      const goal = await client.send(goalOf('j1'), { timeoutMs: 5000 });
+      const goal = await client.send(goalOf('j1'), { timeoutMs: patience });
       await new Promise((resolve) => setTimeout(resolve, 20));
       if (what === 'server') server.close();
       else await alpha.close();

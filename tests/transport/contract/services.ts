@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { standardCodec } from '#transport/messages';
-import { until } from '../loopback.js';
+import { patience, until } from '../loopback.js';
 import type { ContractNodes } from './nodes.js';
 
 const setBool = 'std_srvs/srv/SetBool';
@@ -23,7 +23,7 @@ export function serviceContract({ node, pair }: ContractNodes): void {
       });
       const clients = [beta.client('/flip', setBool), beta.client('/flip', setBool)];
       const calls = clients.flatMap((client) =>
-        [true, false].map((data) => client.call(request.encode({ data }), 5000)),
+        [true, false].map((data) => client.call(request.encode({ data }), patience)),
       );
       const answers = (await Promise.all(calls)).map((bytes) => response.decode(bytes));
       expect(answers.map(({ message }) => message)).toEqual(['true ✓', 'false ✓', 'true ✓', 'false ✓']);
@@ -35,7 +35,7 @@ export function serviceContract({ node, pair }: ContractNodes): void {
       alpha.service('/flip', setBool, () => response.encode({ success: true, message: '' }));
       for (let i = 0; i < 5; i++) {
         const beta = await node(`/beta_${i}`);
-        const bytes = await beta.client('/flip', setBool).call(on, 5000);
+        const bytes = await beta.client('/flip', setBool).call(on, patience);
         expect(response.decode(bytes)['success']).toBe(true);
         await beta.close();
       }
@@ -63,9 +63,10 @@ export function serviceContract({ node, pair }: ContractNodes): void {
       alpha.service('/flip', setBool, moody, (error) => errors.push(error));
       await until('the server', () => client.available());
       await expect(client.call(on, 200)).rejects.toMatchObject({ code: 'TIMEOUT' });
+      await until('the mistake', () => errors.length > 0);
       expect(errors).toEqual([mistake]);
       isFine = true;
-      expect(response.decode(await client.call(on, 5000))['success']).toBe(true);
+      expect(response.decode(await client.call(on, patience))['success']).toBe(true);
     });
 
     it('rejects what is under way when it is closed', async () => {
@@ -74,7 +75,7 @@ export function serviceContract({ node, pair }: ContractNodes): void {
       const client = beta.client('/flip', setBool);
       const lost = beta.client('/nowhere', setBool);
       await until('the server', () => client.available());
-      const calls = [client.call(on, 5000), lost.call(on, 5000)];
+      const calls = [client.call(on, patience), lost.call(on, patience)];
       const settled = Promise.allSettled(calls);
       await new Promise((resolve) => setTimeout(resolve, 20));
       client.close();

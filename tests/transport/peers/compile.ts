@@ -50,13 +50,13 @@ export interface Peer {
   readonly ended: Promise<PeerResult>;
 }
 
-/** Starts a program; it is killed after 30 s. */
+/** Starts a program; it is killed after two minutes. */
 export function startPeer(
   command: string,
   args: readonly string[],
   env: Readonly<Record<string, string>>,
 ): Peer {
-  const child = spawn(command, args, { env: { ...process.env, ...env }, timeout: 30_000 });
+  const child = spawn(command, args, { env: { ...process.env, ...env }, timeout: 120_000 });
   let stdout = '';
   let errors = '';
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
