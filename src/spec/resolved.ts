@@ -6,6 +6,7 @@ import type { ResolvedMirror } from '#spec/mirror';
 import type { ResolvedMonitors } from '#spec/monitor';
 import type { ResolvedReward } from '#spec/resolvedReward';
 import type { ControlAxis, ControlMode, RobotSpec } from '#spec/robotSchema';
+import type { DistilledSpec } from '#spec/scores/distilledSchema';
 import type { ScoreBackend } from '#spec/scores/scoreSchema';
 import type { TaskSpec } from '#spec/taskSchema';
 
@@ -136,6 +137,14 @@ export interface ResolvedScore {
   readonly directory: string;
 }
 
+/** A named score that small networks give, from the observation. */
+export interface ResolvedDistilled {
+  readonly name: string;
+  readonly settings: DistilledSpec;
+  /** Absolute; what paths in the settings are relative to. */
+  readonly directory: string;
+}
+
 export interface ResolvedTask {
   readonly name: string;
   /** Absolute path of the task file. */
@@ -169,4 +178,5 @@ export interface ResolvedTask {
   readonly cameras: readonly ResolvedCamera[];
   /** In the order of the file. */
   readonly scores: readonly ResolvedScore[];
+  readonly distilled: readonly ResolvedDistilled[];
 }

@@ -53,7 +53,7 @@ interface Waiting {
 /** The trainer's end of the scoring thread. Nothing here waits: what finds no place is dropped and counted. A full queue
  * gives up the episode that has waited longest, since the newer ones are of the policy that learns now and stay longer
  * in the replay.
- * @source Klissarov et al. 2024, arXiv:2410.23022 (ONI), sec. 4: an asynchronous annotator that prefers what is new; differs:
+ * @source Zheng et al. 2024, arXiv:2410.23022 (ONI), sec. 4: an asynchronous annotator that prefers what is new; differs:
  * a bounded queue in order of time, whole episodes */
 export class ScoringService {
   readonly counts = { scored: 0, dropped: 0, stale: 0, moments: 0, hits: 0, missing: 0, waitedMs: 0 };

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { clipSchema } from '#spec/scores/clipSchema';
+import { distilledSchema } from '#spec/scores/distilledSchema';
 import { goalImageSchema } from '#spec/scores/goalImageSchema';
 import { vlmChatSchema } from '#spec/scores/vlmChatSchema';
 
@@ -33,14 +34,15 @@ const common = {
 };
 
 const kinds = Object.keys(scoreBackends) as ScoreKind[];
+const keys = [...kinds, 'distilled'] as const;
 /** Each backend under its key, none of them required by itself. */
 const backends = Object.fromEntries(kinds.map((kind) => [kind, scoreBackends[kind].optional()])) as {
   readonly [K in ScoreKind]: z.ZodOptional<(typeof scoreBackends)[K]>;
 };
 const scoreSchema = z
-  .strictObject({ ...backends, ...common })
-  .refine((score) => kinds.filter((kind) => score[kind] !== undefined).length === 1, {
-    error: `expected exactly one of ${kinds.join(', ')}`,
+  .strictObject({ ...backends, distilled: distilledSchema.optional(), ...common })
+  .refine((score) => keys.filter((key) => score[key] !== undefined).length === 1, {
+    error: `expected exactly one of ${keys.join(', ')}`,
     when: ({ issues }) => issues.length === 0,
   });
 
