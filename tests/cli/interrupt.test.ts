@@ -38,7 +38,7 @@ it.each(['SIGINT', 'SIGTERM'] as const)(
   async (signal) => {
     const running = await child(50);
     running.process.kill(signal);
-    const [status] = await once(running.process, 'exit');
+    const [status] = await once(running.process, 'close');
     expect(running.output()).toContain('Ctrl-C again exits at once');
     expect(running.output()).toContain('saved');
     expect(status).toBe(0);
@@ -50,7 +50,7 @@ it('exits at once after the second', async () => {
   running.process.kill('SIGINT');
   await running.said('stopping');
   running.process.kill('SIGINT');
-  const [status] = await once(running.process, 'exit');
+  const [status] = await once(running.process, 'close');
   expect(running.output()).not.toContain('saved');
   expect(status).toBe(130);
 });

@@ -59,7 +59,7 @@ describe('vernier sim-robot', () => {
       expect(stamps.every((stamp, i) => i === 0 || stamp > stamps[i - 1]!)).toBe(true);
       expect(Math.abs(stamps.at(-1)! - Date.now() / 1000)).toBeLessThan(30);
       const ended = new Promise<number | null>((resolve) => {
-        child.on('exit', resolve);
+        child.on('close', resolve);
       });
       child.kill('SIGINT');
       expect(await ended).toBe(0);

@@ -27,7 +27,7 @@ export async function startPeer(
   const error = collect(child.stderr);
   const line = await Promise.race([
     once(child.stdout, 'data').then(([chunk]) => String(chunk).trim()),
-    once(child, 'exit').then(([status]) => {
+    once(child, 'close').then(([status]) => {
       throw new Error(`${name} ended with ${status}:\n${error()}`);
     }),
   ]);

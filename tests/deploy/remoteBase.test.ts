@@ -59,7 +59,7 @@ function outputOf(child: ChildProcess): {
           if (found) resolve(found);
         };
         waiting.push(check);
-        child.on('exit', () => reject(new Error(`ended before ${pattern}:\n${text}`)));
+        child.on('close', () => reject(new Error(`ended before ${pattern}:\n${text}`)));
         check();
       }),
   };
@@ -79,7 +79,7 @@ function train(name: string, endpoint: string, more: readonly string[] = []) {
   const demos = `--demos.file=${join(local, 'demos.vrn')}`;
   const base = ['--base.kind=remote', `--base.endpoint=${endpoint}`];
   const child = started(startVernier(['train', 'reach', '--out', run, ...SMALL, demos, ...base, ...more]));
-  const ended = once(child, 'exit').then(([status]) => status as number);
+  const ended = once(child, 'close').then(([status]) => status as number);
   return { run, child, output: outputOf(child), ended };
 }
 
@@ -250,7 +250,7 @@ describe.skipIf(!able)('a run with a remote base', () => {
     close((received['openpi'] as unknown[])[0]);
     close((received['n16'] as unknown[])[0]);
     child.kill('SIGINT');
-    const [status] = await once(child, 'exit');
+    const [status] = await once(child, 'close');
     expect(status).toBe(0);
     expect(output.text()).toMatch(/stopped: \d+ answered, 1 refused/);
   });

@@ -1,3 +1,4 @@
+import { ClockDifference } from '#deploy/robot/clockDifference';
 import type { Deployment } from '#deploy/robot/deployment';
 import { Frames } from '#deploy/robot/frames';
 import { composed, type Pose, poseOf } from '#deploy/robot/pose';
@@ -36,7 +37,7 @@ export class Inputs {
   readonly #frames = new Frames();
   readonly #rejected = new Map<string, number>();
   #received = 0;
-  #clockDifference: { readonly value: number; readonly at: number } | undefined;
+  readonly #clockDifference = new ClockDifference();
   #seenNames: readonly string[] = [];
   readonly #jointCodec = standardCodec('sensor_msgs/msg/JointState');
   readonly #poseCodec = standardCodec('geometry_msgs/msg/PoseStamped');
@@ -73,10 +74,10 @@ export class Inputs {
     return all;
   }
 
-  /** Milliseconds by which the sender's clock is behind this machine's, by the quickest joint state of the last second;
-   * undefined where they have no stamps. */
+  /** Milliseconds by which the sender's clock is behind this machine's, by the quickest joint state of the last second or
+   * two; undefined where they have no stamps. */
   get clockDifference(): number | undefined {
-    return this.#clockDifference?.value;
+    return this.#clockDifference.value;
   }
 
   /** Names of what has not come since a time, with what came in its place. @param since milliseconds, monotonic */
@@ -114,7 +115,7 @@ export class Inputs {
       return;
     }
     const stamp = stampMs(message['header'] as Message);
-    if (stamp !== undefined) this.#compareClocks(Date.now() - stamp, received);
+    if (stamp !== undefined) this.#clockDifference.note(Date.now() - stamp, received);
     let finite = true;
     let late = false;
     for (const [i, name] of names.entries()) {
@@ -182,12 +183,6 @@ export class Inputs {
       this.#count(`${codec.type}: no such message`);
       return undefined;
     }
-  }
-
-  #compareClocks(value: number, at: number): void {
-    const best = this.#clockDifference;
-    if (!best || at - best.at > 1000 || Math.abs(value) < Math.abs(best.value))
-      this.#clockDifference = { value, at };
   }
 
   #setJoint(k: number, taken: number, position: number, velocity: number | undefined): void {

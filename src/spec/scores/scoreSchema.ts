@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { clipSchema } from '#spec/scores/clipSchema';
 import { distilledSchema } from '#spec/scores/distilledSchema';
 import { goalImageSchema } from '#spec/scores/goalImageSchema';
+import { pairwiseSchema } from '#spec/scores/pairwiseSchema';
 import { vlmChatSchema } from '#spec/scores/vlmChatSchema';
 
 /** The scores section of a task file: named judges of pictures, each of one backend, the key that tells which. */
@@ -11,6 +12,7 @@ export const scoreBackends = {
   clip: clipSchema,
   'goal-image': goalImageSchema,
   'vlm-chat': vlmChatSchema,
+  pairwise: pairwiseSchema,
 } as const;
 
 export type ScoreKind = keyof typeof scoreBackends;

@@ -37,7 +37,7 @@ describe.skipIf(cycloneMissing)('an emergency stop', { timeout: 600_000 }, () =>
       await robot.stands();
       await robot.graph.latch();
       await holds();
-      expect(robot.said).toContain('the emergency stop is latched');
+      await robot.says(/the emergency stop is latched/);
     }));
 
   it('while activating: the activation fails and nothing is sent', () =>

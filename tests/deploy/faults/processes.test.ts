@@ -37,7 +37,7 @@ describe.skipIf(cycloneMissing)('a process that fails', { timeout: 600_000 }, ()
     const told = graph.audit.end - since;
     console.log(`${name}: told to rest after ${told.toFixed(3)} s, ${rest.stale.toFixed(3)} s at most`);
     expect(told).toBeLessThan(rest.stale + witness.late);
-    expect(robot.said).toMatch(/deactivate: stale/);
+    await robot.says(/deactivate: stale/);
     await until('the reason on /diagnostics', () => graph.heard(/stale/));
   };
 

@@ -11,7 +11,7 @@ import { inspectRemote } from '#policy/remoteInspection';
 import type { RemoteModel } from '#policy/remoteModel';
 import { loadTask } from '#spec/task';
 import { ensureBuild } from '../../cli/cli.js';
-import { type Isolation, patience } from '../../transport/loopback.js';
+import { type Isolation, patience, until } from '../../transport/loopback.js';
 import { reachBundle } from '../robot/reachBundle.js';
 import { type RobotChild, vernier } from '../robot/robotChild.js';
 import { Witness } from '../witness.js';
@@ -86,9 +86,9 @@ export class FaultyRobot {
     return this.#children.get('policy')!;
   }
 
-  /** What the robot process wrote in this trial. */
-  get said(): string {
-    return this.policy.output().slice(this.#saidBefore);
+  /** Waits until the robot process wrote that in this trial: what it writes may come after what it sends. */
+  says(pattern: RegExp): Promise<void> {
+    return until(`${pattern}`, () => pattern.test(this.policy.output().slice(this.#saidBefore)));
   }
 
   get server(): RobotChild {

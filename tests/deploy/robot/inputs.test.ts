@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { ClockDifference } from '#deploy/robot/clockDifference';
 import { type Deployment, readDeployment, resolveDeployment } from '#deploy/robot/deployment';
 import { boardLayout, Inputs, inputLength } from '#deploy/robot/inputs';
 import { SampleClock } from '#deploy/robot/sampleClock';
@@ -158,6 +159,23 @@ describe('joint states', () => {
     robot.inputs.jointState(joints({ velocity: [] }), 100);
     robot.inputs.jointState(joints({ velocity: [], position: HOME.map((q) => q + 0.01) }), 110);
     expect(robot.joint(1)[2]).toBeCloseTo(1, 9);
+  });
+});
+
+describe('clocks that differ', () => {
+  it('are told by the quickest message of the last second or two, not by one that was taken late', () => {
+    const clocks = new ClockDifference();
+    expect(clocks.value).toBeUndefined();
+    clocks.note(0.4, 0);
+    clocks.note(30, 900);
+    expect(clocks.value).toBe(0.4);
+    clocks.note(25, 1100);
+    expect(clocks.value).toBe(0.4);
+    clocks.note(-1, 1200);
+    clocks.note(40, 2300);
+    expect(clocks.value).toBe(-1);
+    clocks.note(41, 3400);
+    expect(clocks.value).toBe(40);
   });
 });
 

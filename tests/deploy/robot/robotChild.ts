@@ -28,7 +28,8 @@ export function vernier(args: readonly string[], env: Readonly<Record<string, st
   child.stderr!.on('data', (data: Buffer) => {
     text += data.toString();
   });
-  child.on('exit', (status) => {
+  // Not 'exit': what it wrote last may come after that.
+  child.on('close', (status) => {
     code = status;
   });
   const until = async (condition: () => boolean, what: string, timeoutMs: number): Promise<void> => {
