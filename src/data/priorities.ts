@@ -29,6 +29,12 @@ export class Priorities {
     this.#set(i, this.#largest);
   }
 
+  /** Entry i is not drawn any more, until add(). */
+  remove(i: number): void {
+    if (this.#tree[this.#leaves + i]! > 0) this.#size--;
+    this.#set(i, 0);
+  }
+
   /** Fills the first `count` of `out`, one draw from each of as many equal parts of the whole. */
   draw(draws: Draws, out: Int32Array, count: number): void {
     const total = this.#tree[1]!;
@@ -68,6 +74,7 @@ export class Priorities {
   /** New priorities of what the last draw gave. @param from place in `values` of the first */
   update(values: Float32Array, from: number): void {
     for (const [k, i] of this.#drawn.entries()) {
+      if (this.#tree[this.#leaves + i] === 0) continue; // removed since
       const priority = (Math.abs(values[from + k]!) + 1e-3) ** this.#exponent;
       this.#largest = Math.max(this.#largest, priority);
       this.#set(i, priority);

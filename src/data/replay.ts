@@ -1,5 +1,6 @@
 import type { Draws } from '#core/draws';
 import { VernierError } from '#core/errors';
+import { HeldBack } from '#data/heldBack';
 import { Priorities } from '#data/priorities';
 
 /** What one control step of B environments gave. Actions are in the task's units. */
@@ -46,6 +47,8 @@ export interface ReplayOptions {
   readonly gamma: number;
   /** Steps of the longest episode, where rewards are credited after episodes have ended; else left out. */
   readonly horizon?: number;
+  /** Nothing is drawn before release(): transitions that wait for something. */
+  readonly holdsBack?: boolean;
   /** Transitions are not drawn uniformly but by these. */
   readonly priorities?: { readonly exponent: number; readonly correction: number } | undefined;
 }
@@ -59,6 +62,7 @@ export class Replay {
   /** Undefined where transitions are drawn uniformly. */
   readonly priorities: Priorities | undefined;
   readonly #width: number;
+  #held: HeldBack | undefined;
   readonly #rows: Float32Array;
   readonly #ended: Uint8Array;
   readonly #pending: Float32Array;
@@ -88,6 +92,7 @@ export class Replay {
     };
     this.#width = 2 * O + 4 + 3 * A;
     this.priorities = options.priorities && new Priorities(capacity, options.priorities);
+    this.#held = options.holdsBack ? new HeldBack(capacity) : undefined;
     this.#rows = new Float32Array(capacity * this.#width);
     this.#ended = new Uint8Array(capacity);
     this.#pending = new Float32Array(environments * nStep * this.#width);
@@ -99,7 +104,7 @@ export class Replay {
 
   /** Transitions that can be sampled. */
   get size(): number {
-    return this.#size;
+    return this.#held ? this.#held.free(this.#size).length : this.#size;
   }
 
   /** Row `row` of the batch, one step of `environment`. */
@@ -154,6 +159,19 @@ export class Replay {
     return this.#writes - number <= this.#options.capacity;
   }
 
+  /** Draws from an episode's transitions from now on, or no longer. @param episode what takeEpisode() gave */
+  release(episode: Int32Array, released = true): void {
+    const { capacity } = this.#options;
+    if (!released) this.#held ??= new HeldBack(capacity);
+    for (const number of episode) {
+      if (!this.holds(number)) continue;
+      const entry = number % capacity;
+      if (!this.#held?.set(entry, !released)) continue;
+      if (released) this.priorities?.add(entry);
+      else this.priorities?.remove(entry);
+    }
+  }
+
   /** Credits the steps of an ended episode with more reward, at any time: each window gets its discounted part. What the ring
    * has overwritten since is gone.
    * @param episode what takeEpisode() gave
@@ -184,7 +202,13 @@ export class Replay {
     copy(step.nextBase, row * A, this.#rows, to + at.nextBase, A);
     this.#ended[this.#cursor] = (terminated ? 1 : 0) | (step.truncated[row] === 1 ? 2 : 0);
     this.#note(environment);
-    this.priorities?.add(this.#cursor);
+    if (this.#options.holdsBack) {
+      this.#held!.set(this.#cursor, true);
+      this.priorities?.remove(this.#cursor);
+    } else {
+      this.#held?.set(this.#cursor, false);
+      this.priorities?.add(this.#cursor);
+    }
     this.#cursor = (this.#cursor + 1) % capacity;
     this.#size = Math.min(this.#size + 1, capacity);
   }
@@ -202,13 +226,20 @@ export class Replay {
 
   /** Draws `count` transitions, with replacement, into rows [from, from + count) of the batch. */
   sample(draws: Draws, out: SampledBatch, from: number, count: number): void {
-    if (this.#size === 0)
+    if (this.size === 0)
       throw new VernierError('STATE', 'the replay is empty: nothing can be sampled before the first steps');
     const { O, A } = this.#options;
     const index = this.#index;
     if (this.priorities) this.priorities.draw(draws, index, count);
-    else draws.integers(index, this.#size, count);
+    else this.#draw(draws, count);
     for (let i = 0; i < count; i++) this.#read(index[i]! * this.#width, out, from + i, O, A);
+  }
+
+  #draw(draws: Draws, count: number): void {
+    const index = this.#index;
+    const free = this.#held?.free(this.#size);
+    draws.integers(index, free?.length ?? this.#size, count);
+    if (free) for (let i = 0; i < count; i++) index[i] = free[index[i]!]!;
   }
 
   #read(row: number, out: SampledBatch, to: number, O: number, A: number): void {
@@ -258,6 +289,7 @@ export class Replay {
       written: this.#written,
       writtenCount: this.#writtenCount,
       ...(this.priorities ? { priorities: this.priorities.state() } : {}),
+      ...(this.#held ? { held: this.#held.state(this.#size) } : {}),
     };
   }
 
@@ -265,6 +297,7 @@ export class Replay {
   restore(state: Readonly<Record<string, ReplayArray>>): void {
     const position = state['position']!;
     this.priorities?.restore(state['priorities'] as Float64Array);
+    if (state['held']) this.#held?.restore(state['held'] as Uint8Array);
     this.#rows.set(state['rows']!);
     this.#ended.set(state['ended']!);
     this.#pending.set(state['pending']!);

@@ -415,7 +415,7 @@ class UpdateProgram {
     now: { readonly scale: number; readonly imitation: number },
   ): void {
     const { batch, critics, demo_fraction: share } = this.#settings;
-    const fromDemos = demos === undefined ? 0 : Math.round(batch * share);
+    const fromDemos = demos === undefined || demos.size === 0 ? 0 : Math.round(batch * share);
     demos?.sample(draws, this.batch, 0, fromDemos);
     online.sample(draws, this.batch, fromDemos, batch - fromDemos);
     this.#drawnBy = online.priorities;

@@ -91,6 +91,8 @@ export class ScoredRewards {
           if (rewards) rewards.#scoreAgain();
         },
         onNote: options.note,
+        onDrop: (id) => book.drop(id),
+        onEnd: () => book.end(),
         isStale: (id) => book.isStale(id),
       }));
     rewards = new ScoredRewards(options, shaper, book, service);
@@ -184,7 +186,7 @@ export class ScoredRewards {
     };
   }
 
-  /** JSON of what a continuation can have; episodes that run or wait are lost to it. */
+  /** JSON of what a continuation can have; episodes that run or wait are lost to it: they stay held back. */
   save(): unknown {
     const { counts, pending } = this.#service ?? NO_SERVICE;
     const lost = this.#lost + pending;
@@ -208,7 +210,7 @@ export class ScoredRewards {
     this.#options.distilled?.close();
   }
 
-  /** Episodes of an older model have their turn when there is nothing newer. */
+  /** Episodes of an older model, and those given up, have their turn when there is nothing newer. */
   #scoreAgain(): void {
     const { service } = this.#options;
     if (!this.#service || !service) return;

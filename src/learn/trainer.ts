@@ -103,6 +103,7 @@ export class Trainer {
     this.replay = new Replay({
       ...{ O, A, environments: B, capacity, nStep, gamma, priorities: settings.priorities },
       ...(aids && (this.#shaper?.credits || options.scored) ? { horizon: aids.horizon } : {}),
+      ...(options.scored ? { holdsBack: true } : {}),
     });
     this.#draws = {
       explore: new Draws(settings.seed, STREAMS.explore),

@@ -15,22 +15,38 @@ export interface StoredEpisode extends ScoredEpisode {
 
 interface Entry {
   readonly episode: StoredEpisode;
+  /** Those that were answered. */
   readonly scores: Map<string, ScoreTrace & { readonly version: number }>;
-  /** What has been settled. @shape [T] */
+  /** Whether it was posted and nothing has come back yet. */
+  waits: boolean;
+  /** What its scores are worth to its steps, and what has been settled. @shape [T] */
+  earned: Float64Array;
   credits: Float64Array;
   watched: boolean;
 }
 
+/** Episodes without an answer, one after the other, after which a model is taken to be away. */
+const AWAY = 3;
+
 /** Which episodes still lie in a replay, and what their steps have been credited with for the scores they have. A score that
- * comes, for the first time or from a newer model, settles the difference. */
+ * comes, for the first time or from a newer model, settles the difference.
+ *
+ * What is learned from is of one kind at any time: steps with all their scores, while the models answer, and steps without any,
+ * before their first answers and while one is away. A mixture teaches to stay away from the goal: where P is high, values are
+ * less by P, and steps without a score do not make up for it. So an episode that waits is held back from its replay's draws. */
 export class LabelBook {
   readonly #shaper: ScoredShaper;
   /** In the order the episodes ended. */
   readonly #entries = new Map<number, Entry>();
   /** The newest version of each score. */
   readonly #versions = new Map<string, number>();
-  /** Episodes whose scores are of an older model. */
+  /** Episodes to be scored, or to be scored again by a newer model. */
   readonly #outdated = new Set<number>();
+  /** Scores that have been answered once, and how many episodes in a row have not. */
+  readonly #known = new Set<string>();
+  readonly #unanswered = new Map<string, number>();
+  #ended = false;
+  #isShaped = false;
   #warnings: HackWarning[] = [];
 
   constructor(shaper: ScoredShaper) {
@@ -48,8 +64,17 @@ export class LabelBook {
       this.#entries.delete(id);
       this.#outdated.delete(id);
     }
-    const credits = new Float64Array(episode.steps.length);
-    this.#entries.set(episode.posed.id, { episode, scores: new Map(), credits, watched: false });
+    const nothing = new Float64Array(episode.steps.length);
+    const entry = {
+      episode,
+      scores: new Map(),
+      waits: true,
+      earned: nothing,
+      credits: nothing,
+      watched: false,
+    };
+    this.#entries.set(episode.posed.id, entry);
+    this.#settle(entry);
   }
 
   /** Whether all of an episode has left its replay. */
@@ -67,25 +92,82 @@ export class LabelBook {
     return this.#entries.get(id)?.episode;
   }
 
-  /** Settles what the steps of an episode get for a score of it. */
+  /** Takes a score of an episode, and settles what its steps get when it has all of them. */
   arrive({ id, score, samples, phi, confidence, unanswered, version }: EpisodeScore): void {
+    const isAnswered = unanswered < phi.length;
+    this.#unanswered.set(score, isAnswered ? 0 : (this.#unanswered.get(score) ?? 0) + 1);
+    if (isAnswered) this.#known.add(score);
     const entry = this.#entries.get(id);
-    // What a model did not answer leaves in place what an older one said.
-    if (!entry || (unanswered === phi.length && entry.scores.has(score))) return;
+    if (entry) {
+      entry.waits = false;
+      // What a model did not answer leaves in place what an older one said.
+      if (isAnswered) this.#answered(entry, score, version, samples, { phi, confidence });
+    }
+    this.#choose();
+  }
+
+  /** An episode was given up: it is scored when there is nothing newer. */
+  drop(id: number): void {
+    const entry = this.#entries.get(id);
+    if (!entry) return;
+    entry.waits = false;
+    this.#outdated.add(id);
+  }
+
+  /** No score will come any more. */
+  end(): void {
+    this.#ended = true;
+    this.#choose();
+  }
+
+  #answered(
+    entry: Entry,
+    score: string,
+    version: number,
+    samples: readonly number[],
+    trace: ScoreTrace,
+  ): void {
     const { episode, scores } = entry;
-    const length = episode.rewards.length + 1;
-    scores.set(score, { ...heldBetween(samples, { phi, confidence }, length), version });
+    scores.set(score, { ...heldBetween(samples, trace, episode.rewards.length + 1), version });
+    if (!this.#isOutdated(entry)) this.#outdated.delete(episode.posed.id);
+    if (!this.#isComplete(entry)) return;
     const { credits, added } = this.#shaper.credit(episode, scores);
-    episode.replay.settle(
-      episode.steps,
-      credits.map((credit, t) => credit - entry.credits[t]!),
-    );
-    entry.credits = credits;
-    if (!this.#isOutdated(entry)) this.#outdated.delete(id);
-    if (entry.watched || this.#shaper.scores.some((name) => !scores.has(name))) return;
+    entry.earned = credits;
+    this.#settle(entry);
+    if (entry.watched) return;
     entry.watched = true;
     const warning = this.#shaper.watch(added, episode.success);
     if (warning) this.#warnings.push(warning);
+  }
+
+  /** With scores, or without: all that lies in a replay is settled anew where that changes. */
+  #choose(): void {
+    const isShaped =
+      !this.#ended &&
+      this.#shaper.scores.every((name) => this.#known.has(name) && (this.#unanswered.get(name) ?? 0) < AWAY);
+    if (isShaped === this.#isShaped) return;
+    this.#isShaped = isShaped;
+    for (const [id, entry] of this.#entries) {
+      this.#settle(entry);
+      if (isShaped && !entry.waits && !this.#isComplete(entry)) this.#outdated.add(id);
+    }
+  }
+
+  #settle(entry: Entry): void {
+    const { replay, steps } = entry.episode;
+    const isComplete = this.#isComplete(entry);
+    const credits = this.#isShaped && isComplete ? entry.earned : new Float64Array(steps.length);
+    const before = entry.credits;
+    entry.credits = credits;
+    replay.settle(
+      steps,
+      credits.map((credit, t) => credit - before[t]!),
+    );
+    replay.release(steps, !this.#isShaped || isComplete);
+  }
+
+  #isComplete({ scores }: Entry): boolean {
+    return this.#shaper.scores.every((name) => scores.has(name));
   }
 
   /** A score has another model from now on. */
@@ -104,7 +186,9 @@ export class LabelBook {
     const id = [...this.#outdated].at(-1);
     if (id === undefined) return undefined;
     this.#outdated.delete(id);
-    return this.#entries.get(id)?.episode.posed;
+    const entry = this.#entries.get(id);
+    if (entry) entry.waits = true;
+    return entry?.episode.posed;
   }
 
   takeWarnings(): readonly HackWarning[] {

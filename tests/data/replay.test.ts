@@ -112,6 +112,41 @@ describe('Replay', () => {
     expect(times.size).toBe(8);
   });
 
+  it.each([undefined, { exponent: 0.6, correction: 0.4 }])(
+    'draws from no episode before it is released, and from it no longer when that is taken back: priorities %j',
+    (priorities) => {
+      const options = { O: 2, A: 1, environments: 1, capacity: 12, nStep: 1, gamma: GAMMA, horizon: 4 };
+      const r = new Replay({ ...options, holdsBack: true, priorities });
+      const episode = (from: number): Int32Array => {
+        for (let t = from; t < from + 4; t++) r.add(0, step(t, { truncated: t === from + 3 }), 0);
+        return r.takeEpisode(0);
+      };
+      const drawn = (): number[] => {
+        const batch = emptyBatch(200);
+        r.sample(new Draws(1, 2), batch, 0, 200);
+        return [...new Set(Array.from({ length: 200 }, (_, i) => batch.observation[2 * i]!))].sort(
+          (a, b) => a - b,
+        );
+      };
+      const [first, second] = [episode(0), episode(4)];
+      expect(r.size).toBe(0);
+      expect(drawn).toThrow(/empty/);
+      r.release(second);
+      expect([r.size, drawn()]).toEqual([4, [4, 5, 6, 7]]);
+      r.release(first);
+      r.release(second, false);
+      expect(drawn()).toEqual([0, 1, 2, 3]);
+      const again = new Replay({ ...options, holdsBack: true, priorities });
+      again.restore(r.state());
+      expect(again.size).toBe(4);
+      episode(8);
+      episode(12);
+      // The first has been overwritten by an episode that waits.
+      r.release(first);
+      expect(r.size).toBe(0);
+    },
+  );
+
   it('continues from its saved state as if nothing had happened', () => {
     const whole = replay(3, 1, 10);
     const first = replay(3, 1, 10);

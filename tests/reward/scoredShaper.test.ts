@@ -122,7 +122,7 @@ describe('the book of labels', () => {
     ...traceOf(phi),
   });
   const rewards = (replay: Replay): number[] =>
-    Array.from({ length: replay.size }, (_, i) => replay.readCopy(i).reward[0]!);
+    Array.from(replay.state()['ended']!, (_, i) => replay.readCopy(i).reward[0]!);
 
   /** What the replay would hold had the credits been there at once. */
   function expected(shaper: ScoredShaper, phi: readonly number[]): number[] {
@@ -173,6 +173,41 @@ describe('the book of labels', () => {
     book.arrive({ ...answer(0, [Number.NaN, Number.NaN], 2), unanswered: 2 });
     const wanted = [...expected(shaper, [0.2, 0.4]), ...expected(shaper, [0.9, 0.1])];
     expect(rewards(replay)).toEqual(wanted.map((value) => expect.closeTo(value, 6)));
+  });
+
+  it('keeps steps with and without scores apart: what waits is not drawn, and without a model all is as it was', () => {
+    const shaper = shaperOf(entry(potential));
+    const book = new LabelBook(shaper);
+    const replay = new Replay({ ...options, capacity: 1000, holdsBack: true });
+    const unanswered = (id: number) => ({ ...answer(id, [Number.NaN, Number.NaN]), unanswered: 2 });
+    const close = (values: number[]) => values.map((value) => expect.closeTo(value, 6));
+    const [first, second] = [expected(shaper, [0.1, 0.9]), expected(shaper, [0.5, 0.7])];
+    const none = [0, 0, 0, 0];
+    // Before any answer there is nothing to wait for.
+    store(book, shaper, replay, 0);
+    expect(replay.size).toBe(4);
+    store(book, shaper, replay, 1);
+    book.arrive(answer(0, [0.1, 0.9]));
+    expect([replay.size, book.outdated]).toEqual([4, 0]);
+    for (const id of [2, 3, 4]) store(book, shaper, replay, id);
+    for (const id of [2, 3]) book.arrive(unanswered(id));
+    expect([replay.size, rewards(replay)]).toEqual([
+      4,
+      close([...first, ...none, ...none, ...none, ...none]),
+    ]);
+    book.arrive(unanswered(4));
+    expect([replay.size, rewards(replay)]).toEqual([20, new Array(20).fill(expect.closeTo(0, 6))]);
+    book.arrive(answer(1, [0.5, 0.7]));
+    expect([replay.size, rewards(replay)]).toEqual([
+      8,
+      close([...first, ...second, ...none, ...none, ...none]),
+    ]);
+    // What nobody answered is asked for again, the newest first, as is what was given up.
+    expect([book.nextOutdated()?.id, book.nextOutdated()?.id]).toEqual([4, 3]);
+    book.drop(4);
+    expect(book.nextOutdated()?.id).toBe(4);
+    book.end();
+    expect([replay.size, rewards(replay)]).toEqual([20, new Array(20).fill(expect.closeTo(0, 6))]);
   });
 
   it('waits with the alarm for all scores of an episode', () => {

@@ -22,6 +22,10 @@ export interface ServiceHandlers {
   onVersion(score: string, version: number): void;
   /** What a person should read: a breaker that opened or closed, a thread that ended. */
   onNote(text: string): void;
+  /** A full queue had no place for an episode. */
+  onDrop(id: number): void;
+  /** The thread is gone: no score comes any more. */
+  onEnd(): void;
   /** Whether nobody needs the scores of an episode any more. */
   isStale(id: number): boolean;
 }
@@ -123,8 +127,9 @@ export class ScoringService {
     this.#queue.push({ episode, since: performance.now() });
     this.#advance();
     if (this.#queue.length > this.#options.queue) {
-      this.#queue.shift();
+      const dropped = this.#queue.shift()!;
       this.counts.dropped++;
+      this.#handlers.onDrop(dropped.episode.id);
     }
   }
 
@@ -203,6 +208,7 @@ export class ScoringService {
     this.#queue.length = 0;
     this.#running.clear();
     this.#advance();
+    this.#handlers.onEnd();
     this.#handlers.onNote(`scores end here, training goes on without them: ${error.message}`);
     void this.#worker.terminate();
   }
