@@ -169,9 +169,9 @@ const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length;
 
 function distillRow(what: string, runs: readonly DistillRun[]): string[] {
-  const both = (of: (run: DistillRun, name: 'teacher' | 'student') => number): string =>
+  const both = (of: (run: DistillRun, name: 'teacher' | 'student') => number, digits = 0): string =>
     (['teacher', 'student'] as const)
-      .map((name) => mean(runs.map((run) => of(run, name))).toFixed(0))
+      .map((name) => mean(runs.map((run) => of(run, name))).toFixed(digits))
       .join(' to ');
   return [
     what,
@@ -180,7 +180,7 @@ function distillRow(what: string, runs: readonly DistillRun[]): string[] {
     interval(pooled(runs.map((run) => run.scores.student))),
     runs.map((run) => percent(run.scores.student.rate)).join(', '),
     both((run, name) => run.parameters[name]!),
-    both((run, name) => run.latency[name]),
+    both((run, name) => run.latency[name], 1),
     mean(runs.map((run) => run.minutes)).toFixed(1),
   ];
 }
@@ -219,7 +219,8 @@ function writePage(folder: string): void {
     '',
     "`base`, `learned`, `teacher` and `student` are the task's own success on 200 held-out starts, the same for all, with 95 % Wilson intervals over all seeds",
     'together. `learned` is the best policy of the training, as its evaluations picked it; `last` is where training ended, and steps to 90 % are',
-    'counted, by evaluations of 50 episodes on other starts. All else is the same: task, demonstrations, networks, steps.',
+    'counted, by evaluations of 50 episodes on other starts. All else is the same: task, demonstrations, networks, steps. Rows of one seed show a',
+    'direction, no more: `per seed` tells how far seeds lie apart. Students are those of the runs with mirror images, of the same seeds.',
     '',
     ...tables,
     measuredOn(all.map(({ machine }) => machine)),

@@ -24,6 +24,11 @@ export function policyOption(description = 'who acts (default: policy, or expert
   return new Option('--policy <name>', description).choices(POLICY_NAMES);
 }
 
+/** The same for several. */
+export function policiesOption(description: string): Option {
+  return new Option('--policy <names...>', description).choices(POLICY_NAMES);
+}
+
 /** `--video [file]`: true where no file is named. */
 export function videoOption(what: string): Option {
   return new Option(

@@ -10,8 +10,10 @@ import { describeFailure, EXIT } from '#cli/failure';
 import { inspectCommand } from '#cli/inspect';
 import { splitOverrides } from '#cli/overrides';
 import { playCommand } from '#cli/play';
+import { proposeCommand } from '#cli/propose';
 import { ros2Command } from '#cli/ros2';
 import { schemaCommand } from '#cli/schema';
+import { scoreCommand } from '#cli/score';
 import { serveCommand } from '#cli/serve';
 import { simRobotCommand } from '#cli/simRobot';
 import { stlCommand } from '#cli/stl';
@@ -24,6 +26,7 @@ const COMMANDS = [
   trainCommand,
   evalCommand,
   playCommand,
+  scoreCommand,
   demosCommand,
   inspectCommand,
   distillCommand,
@@ -33,6 +36,7 @@ const COMMANDS = [
   simRobotCommand,
   benchCommand,
   stlCommand,
+  proposeCommand,
   schemaCommand,
   doctorCommand,
 ];
@@ -43,12 +47,14 @@ const TAKES_OVERRIDES = new Set([
   'eval',
   'demos',
   'play',
+  'score',
   'inspect',
   'distill',
   'export',
   'serve',
   'ros2',
   'sim-robot',
+  'propose',
 ]);
 
 /** What every command does with a mistake on the command line: throw, and point at --help. */

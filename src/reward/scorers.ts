@@ -1,5 +1,6 @@
 import { makeClipScorer } from '#reward/backends/clip';
 import { makeGoalImageScorer } from '#reward/backends/goalImage';
+import { makePairwiseScorer } from '#reward/backends/pairwise';
 import { makeVlmChatScorer } from '#reward/backends/vlmChat';
 import type { Scorer, ScorerContext } from '#reward/score';
 import type { ResolvedScore } from '#spec/resolved';
@@ -12,6 +13,7 @@ const makers: { readonly [K in ScoreKind]: Maker<K> } = {
   clip: makeClipScorer,
   'goal-image': makeGoalImageScorer,
   'vlm-chat': makeVlmChatScorer,
+  pairwise: makePairwiseScorer,
 };
 
 /** The scorer of a task's score.

@@ -93,19 +93,23 @@ it.skipIf(!native)('goes on from the run folder alone, to its report', () => {
   expect(readdirSync(join(run, 'tensorboard')).length).toBeGreaterThan(0);
 });
 
-it.skipIf(!native || renderingMissing)('films base and policy, and the episodes that are played', () => {
-  const again = vernier(['train', run, '--video', join(run, 'both.apng')]);
-  expect(again.stderr).toBe('');
-  expect(again.status).toBe(0);
-  expect(again.stdout).toMatch(/film: .*both\.apng/);
-  // Two pictures of 240 pixels, each in a frame of 4, and 4 between them.
-  expect(readFileSync(join(run, 'both.apng')).readUInt32BE(16)).toBe(2 * 248 + 4);
-  const film = join(folder, 'one.apng');
-  const args = ['--episodes', '2', '--size', '64x48', '--out', join(folder, 'played'), '--video', film];
-  expect(vernier(['play', run, ...args]).stdout).toMatch(/film: .*one\.apng/);
-  expect(readFileSync(film).readUInt32BE(16)).toBe(64 + 8);
-  expect(readdirSync(join(folder, 'played')).every((name) => name.endsWith('.png'))).toBe(true);
-}, 240_000);
+it.skipIf(!native || renderingMissing)(
+  'films base and policy, and the episodes that are played',
+  () => {
+    const again = vernier(['train', run, '--video', join(run, 'both.apng')]);
+    expect(again.stderr).toBe('');
+    expect(again.status).toBe(0);
+    expect(again.stdout).toMatch(/film: .*both\.apng/);
+    // Two pictures of 240 pixels, each in a frame of 4, and 4 between them.
+    expect(readFileSync(join(run, 'both.apng')).readUInt32BE(16)).toBe(2 * 248 + 4);
+    const film = join(folder, 'one.apng');
+    const args = ['--episodes', '2', '--size', '64x48', '--out', join(folder, 'played'), '--video', film];
+    expect(vernier(['play', run, ...args]).stdout).toMatch(/film: .*one\.apng/);
+    expect(readFileSync(film).readUInt32BE(16)).toBe(64 + 8);
+    expect(readdirSync(join(folder, 'played')).every((name) => name.endsWith('.png'))).toBe(true);
+  },
+  240_000,
+);
 
 it('refuses a film before anything is trained', () => {
   const out = join(folder, 'unfilmed');

@@ -31,7 +31,7 @@ describe('token probabilities', () => {
     expect(of.share).toBeCloseTo(0.8, 12);
     expect(of.logprob).toBeCloseTo(Math.log(0.4), 12);
     const none = wordProbability(told({ False: 0.9, Maybe: 0.01 }), 'True', 'False')!;
-    expect(none).toEqual({ share: 0, logprob: Math.log(0.01) });
+    expect(none).toEqual({ share: 0, logprob: Math.log(0.01), mass: 0.9 });
   });
 });
 

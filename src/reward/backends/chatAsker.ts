@@ -96,6 +96,17 @@ export class ChatAsker {
     );
   }
 
+  /** How far A is preferred to B, in [0, 1]; NaN where the answer cannot be read. */
+  async preference(parts: readonly ChatPart[], signal: AbortSignal): Promise<number> {
+    const answer = await this.#oneToken([...parts, { text: 'Answer with A or B.' }], 0, signal);
+    const told = wordProbability(answer?.tokens[0] ?? [], 'A', 'B');
+    if (told && told.mass >= leastMass) return told.share;
+    const text = await this.#written(parts, 'answer', { enum: ['A', 'B', 'equal'] }, 0, signal);
+    const letters = new Set(text.replace(/"answer"/g, '').match(/\b[AB]\b/g));
+    if (letters.size !== 1) return Number.NaN;
+    return letters.has('A') ? 1 : 0;
+  }
+
   /** One percentage per picture, or undefined. @shape result [count] */
   async percentages(
     parts: readonly ChatPart[],

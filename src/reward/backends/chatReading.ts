@@ -39,6 +39,8 @@ export interface WordProbability {
   readonly logprob: number;
   /** The word's probability against that of the other word. */
   readonly share: number;
+  /** Probability of either word. */
+  readonly mass: number;
 }
 
 /** Of `word` against `other`, in any case, with or without spaces; undefined where neither is among the likely tokens. */
@@ -56,7 +58,7 @@ export function wordProbability(
   const [p, q] = [of(word), of(other)];
   if (p + q === 0) return undefined;
   const least = tokens.reduce((low, { logprob }) => Math.min(low, logprob), 0);
-  return { logprob: p > 0 ? Math.log(p) : least, share: p / (p + q) };
+  return { logprob: p > 0 ? Math.log(p) : least, share: p / (p + q), mass: Math.min(1, p + q) };
 }
 
 /** The first number of `key` in a JSON object within the text, else after the key's own word, else the only number of

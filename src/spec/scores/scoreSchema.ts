@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { clipSchema } from '#spec/scores/clipSchema';
 import { goalImageSchema } from '#spec/scores/goalImageSchema';
+import { pairwiseSchema } from '#spec/scores/pairwiseSchema';
 import { vlmChatSchema } from '#spec/scores/vlmChatSchema';
 
 /** The scores section of a task file: named judges of pictures, each of one backend, the key that tells which. */
@@ -10,6 +11,7 @@ export const scoreBackends = {
   clip: clipSchema,
   'goal-image': goalImageSchema,
   'vlm-chat': vlmChatSchema,
+  pairwise: pairwiseSchema,
 } as const;
 
 export type ScoreKind = keyof typeof scoreBackends;
