@@ -1,7 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { Expert } from '#env/expert';
+import { makeEnv } from '#env/makeEnv';
 import { examine } from '#reward/proposals/gate';
-import { type Proposal, type ProposalKind, parseProposal, rewardEntry } from '#reward/proposals/proposal';
+import {
+  type Proposal,
+  type ProposalKind,
+  parseProposal,
+  rewardEntry,
+  subgoalObservation,
+} from '#reward/proposals/proposal';
 import { bestOf, proposeInRounds } from '#reward/proposals/rounds';
 import type { ResolvedTask } from '#spec/resolved';
 import { loadTask } from '#spec/task';
@@ -80,6 +88,24 @@ describe('the gate of subgoals', () => {
     const { refusal, measures } = await verdictOn(written('peg_insertion_subgoals'), 'subgoals');
     expect(refusal).toBeUndefined();
     expect(measures!.auc).toBeGreaterThan(0.9);
+  });
+
+  it('can be observed: how many hold now, one after the other', async () => {
+    const proposal = parseProposal(written('peg_insertion_subgoals'), 'subgoals') as Proposal;
+    const observed = subgoalObservation(proposal);
+    const override = `observation=${JSON.stringify([...task.spec.observation, observed])}`;
+    const watched = await loadTask('peg_insertion', [override]);
+    expect(watched.program.observationNames.at(-1)).toMatchObject({ name: 'subgoal', length: 1, unit: '1' });
+    const env = await makeEnv(watched, { environments: 8, seed: 1, threads: 1 });
+    const expert = new Expert(watched, env, 1);
+    const seen = new Set<number>();
+    for (let step = 0; step < watched.horizon; step++) {
+      expert.act(env.action);
+      env.step();
+      for (let row = 1; row <= env.B; row++) seen.add(Math.round(3 * env.observation[row * env.O - 1]!));
+    }
+    env.close();
+    expect([...seen].sort()).toEqual([0, 1, 2, 3]);
   });
 
   it.each([
