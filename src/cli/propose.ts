@@ -13,6 +13,7 @@ export interface ProposeFlags {
   readonly episodes: number;
   readonly seed: number;
   readonly threads?: number;
+  readonly observe?: boolean;
   readonly out?: string;
   readonly force?: boolean;
 }
@@ -39,6 +40,7 @@ export function proposeCommand(context: CliContext): Command {
     )
     .option('--seed <n>', 'seed of the episodes and the model', wholeNumber, 1)
     .option('--threads <n>', 'stepping threads (default: the CPUs)', wholeNumber)
+    .option('--observe', 'with --kind subgoals: also an observation of which subgoal is next')
     .option('--out <file>', 'also write the entry into a YAML file')
     .option('--force', 'replace a file that is there')
     .addHelpText(
@@ -50,7 +52,7 @@ is finite, bounded and the same when run again, rises in episodes with success a
 Examples:
   $ vernier propose peg_insertion --endpoint http://localhost:11434/v1 --model qwen3
   $ vernier propose peg_insertion --endpoint https://api.example.com/v1 --model m --key-variable MODEL_KEY
-  $ vernier propose nut_assembly --kind subgoals --endpoint http://localhost:8000/v1 --model m --out stages.yaml
+  $ vernier propose nut_assembly --kind subgoals --observe --endpoint http://localhost:8000/v1 --model m
   $ vernier propose peg_insertion --from bench/programs/peg_insertion.yaml
 `,
     )

@@ -7,10 +7,11 @@ import { VernierError } from '#core/errors';
 import { defaultThreads } from '#native/backend';
 import { ChatClient } from '#reward/backends/chatClient';
 import { systemText } from '#reward/proposals/prompt';
-import { rewardEntry } from '#reward/proposals/proposal';
+import { rewardEntry, subgoalObservation } from '#reward/proposals/proposal';
 import { bestOf, describeVerdict, proposeInRounds, type Round } from '#reward/proposals/rounds';
 import { chatEndpointSchema } from '#spec/scores/chatEndpointSchema';
 import { loadTask } from '#spec/task';
+import type { TaskSpec } from '#spec/taskSchema';
 
 /** Exit code where no proposal was accepted. */
 const NONE = 2;
@@ -29,6 +30,8 @@ export async function proposeFromCommandLine(
       hint: 'choose another file with --out, or replace it with --force',
     });
   }
+  if (flags.observe && kind !== 'subgoals')
+    throw new VernierError('USAGE', '--observe goes with --kind subgoals');
   const task = await loadTask(what, context.overrides);
   const { ask, rounds, close } = proposer(flags);
   try {
@@ -46,7 +49,7 @@ export async function proposeFromCommandLine(
       context.out('no proposal was accepted');
       return NONE;
     }
-    const text = entryText(task.name, best);
+    const text = entryText(task.spec, best, flags.observe ?? false);
     context.out(`\n${text}`);
     if (out !== undefined) writeFileSync(out, text);
     return 0;
@@ -82,7 +85,12 @@ function proposer(flags: ProposeFlags): {
   return { ask, rounds, close: () => client.close() };
 }
 
-function entryText(task: string, { round, proposal, verdict }: Round): string {
-  const entry = stringify({ reward: [rewardEntry(proposal!)] }, { lineWidth: 110 });
-  return `# Proposed for ${task} in round ${round}; ${describeVerdict(verdict)}\n${entry}`;
+function entryText(
+  { name, observation }: TaskSpec,
+  { round, proposal, verdict }: Round,
+  observe: boolean,
+): string {
+  const seen = observe ? { observation: [...observation, subgoalObservation(proposal!)] } : {};
+  const entry = stringify({ ...seen, reward: [rewardEntry(proposal!)] }, { lineWidth: 110 });
+  return `# Proposed for ${name} in round ${round}; ${describeVerdict(verdict)}\n${entry}`;
 }

@@ -26,6 +26,19 @@ describe('vernier propose', () => {
     expect(again.stderr).toMatch(/is there already[\s\S]*--force/);
   });
 
+  it('writes subgoals with the observation of the next one', () => {
+    const out = join(folder, 'subgoals.yaml');
+    const from = ['--from', 'bench/programs/peg_insertion_subgoals.yaml'];
+    const { status } = vernier([...task, ...from, '--kind', 'subgoals', '--observe', '--out', out]);
+    expect(status).toBe(0);
+    const written = parse(readFileSync(out, 'utf8')) as Record<'observation' | 'reward', unknown>;
+    expect(written.reward).toEqual([{ stages: expect.any(Array) }]);
+    expect(written.observation).toContainEqual({
+      name: 'subgoal',
+      value: expect.stringMatching(/^if\(.*, 2 \/ 3\), 1 \/ 3\), 0 \/ 3\)$/),
+    });
+  });
+
   it('asks for somebody who proposes', () => {
     const { status, stderr } = vernier(task);
     expect(status).toBe(2);

@@ -94,3 +94,16 @@ export function rewardEntry(proposal: Proposal): Readonly<Record<string, unknown
       return proposal.kind satisfies never;
   }
 }
+
+/** An observation that tells the policy which subgoal is next: the share of the subgoals that hold now, up to the first that
+ * does not. Without memory: it falls back when a subgoal is lost.
+ * @source Ruiz-Gonzalez 2024 (Words as Beacons), arXiv:2410.08632: the policy sees its subgoal; differs: as one number */
+export function subgoalObservation(proposal: Proposal): { readonly name: string; readonly value: string } {
+  const conditions = inlined(proposal);
+  const K = conditions.length;
+  const value = conditions.reduceRight(
+    (behind, condition, k) => `if(${condition}, ${behind}, ${k} / ${K})`,
+    '1',
+  );
+  return { name: 'subgoal', value };
+}

@@ -1,7 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { Expert } from '#env/expert';
+import { makeEnv } from '#env/makeEnv';
 import { examine } from '#reward/proposals/gate';
-import { type Proposal, type ProposalKind, parseProposal, rewardEntry } from '#reward/proposals/proposal';
+import {
+  type Proposal,
+  type ProposalKind,
+  parseProposal,
+  rewardEntry,
+  subgoalObservation,
+} from '#reward/proposals/proposal';
 import { bestOf, proposeInRounds } from '#reward/proposals/rounds';
 import type { ResolvedTask } from '#spec/resolved';
 import { loadTask } from '#spec/task';
