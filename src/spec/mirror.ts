@@ -46,8 +46,11 @@ export function resolveMirror(
         );
     return undefined;
   }
-  if (!robot.spec.mirror)
+  if (!robot.spec.mirror) {
+    // Another robot than the task's own does without, unless learning asks for it.
+    if (!spec.base.mirror && !spec.residual.mirror) return undefined;
     return config.fail(['mirror'], `expected \`mirror\` in the robot's file too, ${robot.file} has none`);
+  }
   const axis = mirrorPlanes[robot.spec.mirror.plane];
   const joints = jointMap(spec, config, robot, names);
   const mirror: ResolvedMirror = {

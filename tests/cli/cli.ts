@@ -24,7 +24,7 @@ export function ensureBuild(): void {
     } catch {
       // A test run that was killed leaves its lock behind.
       const age = Date.now() - (statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
-      if (age > 120_000) rmdirSync(lock);
+      if (age > 240_000) rmdirSync(lock);
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
       continue;
     }

@@ -116,7 +116,7 @@ describe.skipIf(renderingMissing)(
       const { main, workers } = await drawInProcess();
       expect(new Set(main as string[]).size).toBe(8);
       expect(workers).toEqual([main, main]);
-    });
+    }, 180_000);
   },
 );
 
@@ -135,10 +135,10 @@ describe.skipIf(!addonStatus().addon?.SceneRenderer)('without what rendering nee
     const said = await drawInProcess({ LD_LIBRARY_PATH: folder });
     expect(said).toMatchObject(refusal);
     expect(said.message).toContain('libEGL.so.1');
-  });
+  }, 180_000);
 
   it('a driver, one line says what to install', async () => {
     const said = await drawInProcess({ __EGL_VENDOR_LIBRARY_DIRS: folder });
     expect(said).toMatchObject(refusal);
-  });
+  }, 180_000);
 });

@@ -90,6 +90,24 @@ describe('the gate of subgoals', () => {
     expect(measures!.auc).toBeGreaterThan(0.9);
   });
 
+  it('can be observed: how many hold now, one after the other', async () => {
+    const proposal = parseProposal(written('peg_insertion_subgoals'), 'subgoals') as Proposal;
+    const observed = subgoalObservation(proposal);
+    const override = `observation=${JSON.stringify([...task.spec.observation, observed])}`;
+    const watched = await loadTask('peg_insertion', [override]);
+    expect(watched.program.observationNames.at(-1)).toMatchObject({ name: 'subgoal', length: 1, unit: '1' });
+    const env = await makeEnv(watched, { environments: 8, seed: 1, threads: 1 });
+    const expert = new Expert(watched, env, 1);
+    const seen = new Set<number>();
+    for (let step = 0; step < watched.horizon; step++) {
+      expert.act(env.action);
+      env.step();
+      for (let row = 1; row <= env.B; row++) seen.add(Math.round(3 * env.observation[row * env.O - 1]!));
+    }
+    env.close();
+    expect([...seen].sort()).toEqual([0, 1, 2, 3]);
+  });
+
   it.each([
     [
       'another order',
