@@ -53,7 +53,11 @@ function clip(goal: string, baseline: string, low: number, high: number): Record
       Object.entries(cameras).map(([name, free]) => [name, { width: SIDE, height: SIDE, free }]),
     ),
     scores: {
-      seen: { clip: { model: twoTower, goal, baseline, calibrate: { low, high } }, every: 5 },
+      seen: {
+        clip: { model: twoTower, goal, baseline, calibrate: { low, high } },
+        every: 10,
+        cameras: ['front'],
+      },
     },
     reward: [{ potential: { score: 'seen' } }],
   };
@@ -119,7 +123,7 @@ const subjects: Readonly<Record<string, Subject>> = {
         keys: { reward: [{ potential: program('peg_insertion') }] },
       },
       clip: {
-        what: 'potential of pictures against two sentences, every fifth step',
+        what: 'potential of pictures against two sentences, every tenth step',
         keys: clip('the peg is in the hole', 'the peg is far from the hole', 0.252, 0.836),
       },
       stl: {
@@ -162,7 +166,7 @@ const subjects: Readonly<Record<string, Subject>> = {
         keys: { reward: [{ potential: program('nut_assembly') }] },
       },
       clip: {
-        what: 'potential of pictures against two sentences, every fifth step',
+        what: 'potential of pictures against two sentences, every tenth step',
         keys: clip('the nut is on the peg', 'the nut lies on the table', 0.342, 0.841),
       },
     },

@@ -58,6 +58,7 @@ export class ScoredRewards {
   readonly #service: ScoringService | undefined;
   readonly #running: (Running | undefined)[];
   #next = 0;
+  #wasShaped = false;
   /** Episodes that a checkpoint could not keep. */
   #lost = 0;
 
@@ -99,6 +100,11 @@ export class ScoredRewards {
     return rewards;
   }
 
+  /** Whether steps are learned from with their scores. */
+  get isShaped(): boolean {
+    return this.#book.isShaped;
+  }
+
   /** A new episode of a row. @param signals, observation at its first sample */
   begin(row: number, signals: Float64Array, observation: Float32Array): void {
     const running: Running = { columns: [], rewards: [], observations: [], samples: [], poses: [] };
@@ -137,6 +143,19 @@ export class ScoredRewards {
     this.#book.add({ ...end, columns, rewards, posed, ...seen });
     this.#service?.post(posed);
     for (const score of this.#options.distilled?.score(posed.id, observation) ?? []) this.#book.arrive(score);
+    this.#tellShaped();
+  }
+
+  /** Says it once when learning turns to steps without scores, or back. */
+  #tellShaped(): void {
+    const { isShaped } = this.#book;
+    if (isShaped === this.#wasShaped) return;
+    this.#wasShaped = isShaped;
+    this.#options.note(
+      isShaped
+        ? 'most episodes have scores: learning goes on with them'
+        : 'too few episodes have scores: learning goes on without any; where the model is too slow, raise `every`, or use fewer cameras or smaller pictures',
+    );
   }
 
   /** What has to be kept of a sample's signals. */
@@ -224,6 +243,7 @@ export class ScoredRewards {
   /** A score has come: networks learn of it, and when they are newer all that lies in a replay is scored by them. */
   #hear(score: EpisodeScore): void {
     this.#scoreAgain();
+    this.#tellShaped();
     const { distilled } = this.#options;
     const { observation, success } = this.#book.get(score.id) ?? {};
     if (!distilled || !observation || success === undefined) return;

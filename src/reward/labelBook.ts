@@ -27,12 +27,16 @@ interface Entry {
 
 /** Episodes without an answer, one after the other, after which a model is taken to be away. */
 const AWAY = 3;
+/** Share of a replay's episodes with all scores below which learning goes on without scores, and above which with them again:
+ * a model that is too slow must not leave the learner with a few episodes. */
+const TOO_FEW = 1 / 3;
+const ENOUGH = 2 / 3;
 
 /** Which episodes still lie in a replay, and what their steps have been credited with for the scores they have. A score that
  * comes, for the first time or from a newer model, settles the difference.
  *
  * What is learned from is of one kind at any time: steps with all their scores, while the models answer, and steps without any,
- * before their first answers and while one is away. A mixture teaches to stay away from the goal: where P is high, values are
+ * before their first answers, while one is away, and where they are too slow. A mixture teaches to stay away from the goal: where P is high, values are
  * less by P, and steps without a score do not make up for it. So an episode that waits is held back from its replay's draws. */
 export class LabelBook {
   readonly #shaper: ScoredShaper;
@@ -75,6 +79,7 @@ export class LabelBook {
     };
     this.#entries.set(episode.posed.id, entry);
     this.#settle(entry);
+    this.#choose();
   }
 
   /** Whether all of an episode has left its replay. */
@@ -140,10 +145,18 @@ export class LabelBook {
     if (warning) this.#warnings.push(warning);
   }
 
+  /** Whether steps are learned from with their scores. */
+  get isShaped(): boolean {
+    return this.#isShaped;
+  }
+
   /** With scores, or without: all that lies in a replay is settled anew where that changes. */
   #choose(): void {
+    const entries = [...this.#entries.values()];
+    const complete = entries.filter((entry) => this.#isComplete(entry)).length;
     const isShaped =
       !this.#ended &&
+      complete >= (this.#isShaped ? TOO_FEW : ENOUGH) * entries.length &&
       this.#shaper.scores.every((name) => this.#known.has(name) && (this.#unanswered.get(name) ?? 0) < AWAY);
     if (isShaped === this.#isShaped) return;
     this.#isShaped = isShaped;

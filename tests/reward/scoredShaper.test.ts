@@ -181,33 +181,42 @@ describe('the book of labels', () => {
     const replay = new Replay({ ...options, capacity: 1000, holdsBack: true });
     const unanswered = (id: number) => ({ ...answer(id, [Number.NaN, Number.NaN]), unanswered: 2 });
     const close = (values: number[]) => values.map((value) => expect.closeTo(value, 6));
-    const [first, second] = [expected(shaper, [0.1, 0.9]), expected(shaper, [0.5, 0.7])];
-    const none = [0, 0, 0, 0];
-    // Before any answer there is nothing to wait for.
-    store(book, shaper, replay, 0);
-    expect(replay.size).toBe(4);
-    store(book, shaper, replay, 1);
-    book.arrive(answer(0, [0.1, 0.9]));
-    expect([replay.size, book.outdated]).toEqual([4, 0]);
+    const phis = [
+      [0.1, 0.9],
+      [0.5, 0.7],
+      [0.2, 0.3],
+      [0.4, 0.8],
+    ];
+    const shaped = (...ids: number[]) => close(ids.flatMap((id) => expected(shaper, phis[id]!)));
+    const none = (episodes: number) => new Array(4 * episodes).fill(expect.closeTo(0, 6));
+    const seen = () => [book.isShaped, replay.size, rewards(replay)];
+    // Before there are enough answers nothing waits.
+    for (const id of [0, 1]) store(book, shaper, replay, id);
+    book.arrive(answer(0, phis[0]!));
+    expect(seen()).toEqual([false, 8, none(2)]);
+    book.arrive(answer(1, phis[1]!));
     for (const id of [2, 3, 4]) store(book, shaper, replay, id);
     for (const id of [2, 3]) book.arrive(unanswered(id));
-    expect([replay.size, rewards(replay)]).toEqual([
-      4,
-      close([...first, ...none, ...none, ...none, ...none]),
-    ]);
+    expect(seen()).toEqual([true, 8, [...shaped(0, 1), ...none(3)]]);
+    // The third in a row: the model is away.
     book.arrive(unanswered(4));
-    expect([replay.size, rewards(replay)]).toEqual([20, new Array(20).fill(expect.closeTo(0, 6))]);
-    book.arrive(answer(1, [0.5, 0.7]));
-    expect([replay.size, rewards(replay)]).toEqual([
-      8,
-      close([...first, ...second, ...none, ...none, ...none]),
-    ]);
-    // What nobody answered is asked for again, the newest first, as is what was given up.
-    expect([book.nextOutdated()?.id, book.nextOutdated()?.id]).toEqual([4, 3]);
+    expect(seen()).toEqual([false, 20, none(5)]);
+    book.arrive(answer(2, phis[2]!));
+    book.arrive(answer(3, phis[3]!));
+    expect(seen()).toEqual([true, 16, [...shaped(0, 1, 2, 3), ...none(1)]]);
+    // What nobody answered is asked for again, as is what was given up.
+    expect([book.nextOutdated()?.id, book.nextOutdated()]).toEqual([4, undefined]);
     book.drop(4);
     expect(book.nextOutdated()?.id).toBe(4);
+    // The model is too slow.
+    for (let id = 5; id < 12; id++) store(book, shaper, replay, id);
+    expect(book.isShaped).toBe(true);
+    store(book, shaper, replay, 12);
+    expect(seen()).toEqual([false, 52, none(13)]);
+    for (let id = 4; id < 9; id++) book.arrive(answer(id, phis[0]!));
+    expect([book.isShaped, replay.size]).toEqual([true, 36]);
     book.end();
-    expect([replay.size, rewards(replay)]).toEqual([20, new Array(20).fill(expect.closeTo(0, 6))]);
+    expect(seen()).toEqual([false, 52, none(13)]);
   });
 
   it('waits with the alarm for all scores of an episode', () => {

@@ -7,7 +7,7 @@ import type { ScoringCommand, ScoringEvent, ScoringSetup } from '#reward/service
 /** The thread that draws and judges episodes: it has a renderer of its own and yields to the learner. */
 
 /** Of 19, the lowest: this thread and those that its driver and models start give way to all others of the process. */
-const NICE = 10;
+const NICE = 5;
 
 async function main(setup: ScoringSetup, tell: (event: ScoringEvent) => void): Promise<void> {
   // Linux has priorities by thread, and 0 is the calling one; elsewhere it would be the whole process.
