@@ -2,7 +2,7 @@ import type { DemosHeader } from '#data/demos';
 import type { Mirror } from '#data/mirror';
 import type { CameraTask } from '#env/taskCameras';
 import type { VectorEnv } from '#env/vectorEnv';
-import type { ResolvedScore } from '#spec/resolved';
+import type { ResolvedDistilled, ResolvedScore } from '#spec/resolved';
 
 /** What learning needs of a batch of environments: the VectorEnv's buffers, stepping and state. */
 export type LearnEnv = Pick<
@@ -54,6 +54,8 @@ export interface ProblemEnvOptions {
 export interface PictureTask {
   readonly camera: CameraTask;
   readonly scores: readonly ResolvedScore[];
+  /** Scores by small networks, of the observation. */
+  readonly distilled: readonly ResolvedDistilled[];
   /** One row that stays where its episode ended, to go through demonstrations again. */
   makeEnv(): Promise<VectorEnv>;
 }

@@ -13,7 +13,7 @@ import { lockFile } from '#learn/runLock';
  * | demos.vrn | demonstrations (docs/demos.md) |
  * | base.vrn | the cloned base with its normaliser |
  * | checkpoint-*.vrn | the newest two checkpoints |
- * | scores.log | what models said of pictures |
+ * | scores.log, scores-*.vrn | what models said of pictures, and networks that learned of it |
  * | metrics.jsonl | every event, one JSON object a line, `seconds` since the start added |
  * | policy.vrn | the bundle to deploy |
  * | result.json | base against policy, with intervals |
@@ -49,14 +49,7 @@ export class RunDirectory {
   }
 
   file(
-    name:
-      | 'config.json'
-      | 'demos.vrn'
-      | 'base.vrn'
-      | 'scores.log'
-      | 'metrics.jsonl'
-      | 'policy.vrn'
-      | 'result.json',
+    name: 'config.json' | 'demos.vrn' | 'base.vrn' | 'metrics.jsonl' | 'policy.vrn' | 'result.json',
   ): string {
     return join(this.path, name);
   }

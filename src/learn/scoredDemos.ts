@@ -59,20 +59,24 @@ export async function scoreDemos(
   const S = signals!.names.length;
   for (const [k, { length, success, terminated }] of episodes.entries()) {
     const posed = poses[k];
-    if (!posed) continue;
     const { step, observation } = offsets[k]!;
-    const samples = Array.from({ length: length + 1 }, (_, t) => t).filter((t) => scored.looksAt(t));
-    const columns = Array.from({ length: length + 1 }, (_, t) =>
+    const all = Array.from({ length: length + 1 }, (_, t) => t);
+    // What cannot be drawn has no samples to look at; networks look at what was observed.
+    const samples = posed ? all.filter((t) => scored.looksAt(t)) : [];
+    const columns = all.map((t) =>
       scored.columnsOf(signals!.values.subarray((observation + t) * S, (observation + t + 1) * S)),
     );
     // A demonstration's steps are those transitions of its replay that bear its steps' numbers.
     const steps = Int32Array.from({ length }, (_, t) => step + t);
     const rewards = [...demos.reward.subarray(step, step + length)];
+    const { O } = demos;
     scored.add(
       { replay, steps, success, terminated },
-      { columns, rewards },
-      samples,
-      samples.map((t) => posed[t]!),
+      {
+        ...{ columns, rewards, samples },
+        poses: samples.map((t) => posed![t]!),
+        observation: demos.observation.slice(observation * O, (observation + length + 1) * O),
+      },
     );
     await scored.idle();
     report(k + 1, episodes.length);

@@ -1,9 +1,11 @@
 import type { Replay } from '#data/replay';
 import type { ScenePose } from '#env/renderer';
 import type { ScoringEvent } from '#learn/events';
+import type { DistilledScores } from '#reward/distilled/distilledScores';
 import type { HackWarning } from '#reward/hackAlarm';
 import { LabelBook } from '#reward/labelBook';
 import { type ScoredEpisode, ScoredShaper } from '#reward/scoredShaper';
+import type { EpisodeScore, Spent } from '#reward/service/messages';
 import { ScoringService, type ServiceOptions } from '#reward/service/scoringService';
 import type { ResolvedReward } from '#spec/resolvedReward';
 
@@ -13,7 +15,9 @@ export interface ScoredRewardsOptions {
   readonly gamma: number;
   /** Environments. */
   readonly rows: number;
-  readonly service: ServiceOptions;
+  /** Left out where no model looks at pictures. */
+  readonly service?: ServiceOptions;
+  readonly distilled?: DistilledScores;
   /** Where everything is in an environment now. */
   readonly poseOf: (row: number) => ScenePose;
   readonly note: (text: string) => void;
@@ -22,8 +26,18 @@ export interface ScoredRewardsOptions {
 interface Running {
   readonly columns: Float64Array[];
   readonly rewards: number[];
+  readonly observations: Float32Array[];
   readonly samples: number[];
   readonly poses: ScenePose[];
+}
+
+/** What was seen of an episode. */
+export interface SeenEpisode extends Pick<ScoredEpisode, 'columns' | 'rewards'> {
+  /** Samples with a pose. @shape samples, poses [n] */
+  readonly samples: readonly number[];
+  readonly poses: readonly ScenePose[];
+  /** Of all samples, where networks look at them. @shape [T + 1,O] */
+  readonly observation: Float32Array;
 }
 
 /** How an episode in a replay ended. */
@@ -41,7 +55,7 @@ export class ScoredRewards {
   readonly #options: ScoredRewardsOptions;
   readonly #shaper: ScoredShaper;
   readonly #book: LabelBook;
-  readonly #service: ScoringService;
+  readonly #service: ScoringService | undefined;
   readonly #running: (Running | undefined)[];
   #next = 0;
   /** Episodes that a checkpoint could not keep. */
@@ -51,7 +65,7 @@ export class ScoredRewards {
     options: ScoredRewardsOptions,
     shaper: ScoredShaper,
     book: LabelBook,
-    service: ScoringService,
+    service: ScoringService | undefined,
   ) {
     this.#options = options;
     this.#shaper = shaper;
@@ -65,36 +79,38 @@ export class ScoredRewards {
     const shaper = new ScoredShaper(options.reward, options.gamma);
     const book = new LabelBook(shaper);
     let rewards: ScoredRewards | undefined;
-    const service = await ScoringService.start(options.service, {
-      onScore: (score) => {
-        book.arrive(score);
-        if (rewards) rewards.#scoreAgain();
-      },
-      onVersion: (score, version) => {
-        book.renew(score, version);
-        if (rewards) rewards.#scoreAgain();
-      },
-      onNote: options.note,
-      isStale: (id) => book.isStale(id),
-    });
+    const service =
+      options.service &&
+      (await ScoringService.start(options.service, {
+        onScore: (score) => {
+          book.arrive(score);
+          if (rewards) rewards.#hear(score);
+        },
+        onVersion: (score, version) => {
+          book.renew(score, version);
+          if (rewards) rewards.#scoreAgain();
+        },
+        onNote: options.note,
+        isStale: (id) => book.isStale(id),
+      }));
     rewards = new ScoredRewards(options, shaper, book, service);
     return rewards;
   }
 
-  /** A new episode of a row. @param signals at its first sample */
-  begin(row: number, signals: Float64Array): void {
-    const running: Running = { columns: [], rewards: [], samples: [], poses: [] };
+  /** A new episode of a row. @param signals, observation at its first sample */
+  begin(row: number, signals: Float64Array, observation: Float32Array): void {
+    const running: Running = { columns: [], rewards: [], observations: [], samples: [], poses: [] };
     this.#running[row] = running;
-    running.columns.push(this.#shaper.columnsOf(signals));
+    this.#keep(running, signals, observation);
     this.#keepPose(row, running);
   }
 
-  /** A step of a row. @param signals at the sample after it, before any reset @param reward the task's own
+  /** A step of a row. @param signals, observation at the sample after it, before any reset @param reward the task's own
    * @param done the episode is over, and its last pose gone with the reset: the last score holds */
-  step(row: number, signals: Float64Array, reward: number, done: boolean): void {
+  step(row: number, signals: Float64Array, observation: Float32Array, reward: number, done: boolean): void {
     const running = this.#running[row];
     if (!running) return;
-    running.columns.push(this.#shaper.columnsOf(signals));
+    this.#keep(running, signals, observation);
     running.rewards.push(reward);
     if (!done) this.#keepPose(row, running);
   }
@@ -103,7 +119,7 @@ export class ScoredRewards {
   finish(row: number, end: StoredEnd): void {
     const running = this.#running[row];
     this.#running[row] = undefined;
-    if (running) this.add(end, running, running.samples, running.poses);
+    if (running) this.add(end, { ...running, observation: joined(running.observations) });
     else this.#lost++;
   }
 
@@ -112,16 +128,13 @@ export class ScoredRewards {
     this.#running[row] = undefined;
   }
 
-  /** Has an episode in a replay scored. @param poses of `samples` */
-  add(
-    end: StoredEnd,
-    { columns, rewards }: Pick<ScoredEpisode, 'columns' | 'rewards'>,
-    samples: readonly number[],
-    poses: readonly ScenePose[],
-  ): void {
+  /** Has an episode in a replay scored. */
+  add(end: StoredEnd, { columns, rewards, samples, poses, observation }: SeenEpisode): void {
     const posed = { id: this.#next++, samples, poses };
-    this.#book.add({ ...end, columns, rewards, posed });
-    this.#service.post(posed);
+    const seen = this.#options.distilled ? { observation } : {};
+    this.#book.add({ ...end, columns, rewards, posed, ...seen });
+    this.#service?.post(posed);
+    for (const score of this.#options.distilled?.score(posed.id, observation) ?? []) this.#book.arrive(score);
   }
 
   /** What has to be kept of a sample's signals. */
@@ -131,12 +144,12 @@ export class ScoredRewards {
 
   /** Whether a sample of an episode is looked at by any score. */
   looksAt(sample: number): boolean {
-    return this.#options.service.scores.some(({ every }) => sample % every === 0);
+    return (this.#options.service?.scores ?? []).some(({ every }) => sample % every === 0);
   }
 
   /** Resolves when all that was posted has been scored or dropped. */
-  idle(): Promise<void> {
-    return this.#service.idle();
+  async idle(): Promise<void> {
+    await this.#service?.idle();
   }
 
   takeWarnings(): readonly HackWarning[] {
@@ -145,7 +158,7 @@ export class ScoredRewards {
 
   /** How it goes, for the log and the view. */
   event(environmentSteps: number): ScoringEvent {
-    const { counts, spent, broken, pending } = this.#service;
+    const { counts, spent, broken, pending } = this.#service ?? NO_SERVICE;
     const models = [...spent.values()];
     const total = (of: (model: (typeof models)[number]) => number): number =>
       models.reduce((sum, model) => sum + of(model), 0);
@@ -173,8 +186,8 @@ export class ScoredRewards {
 
   /** JSON of what a continuation can have; episodes that run or wait are lost to it. */
   save(): unknown {
-    const { counts } = this.#service;
-    const lost = this.#lost + this.#service.pending;
+    const { counts, pending } = this.#service ?? NO_SERVICE;
+    const lost = this.#lost + pending;
     const saved: Saved = { alarm: this.#shaper.save(), lost, counts: { ...counts } };
     return saved;
   }
@@ -185,21 +198,41 @@ export class ScoredRewards {
     this.#shaper.restore(alarm);
     this.#lost += lost;
     // The demonstrations have been scored in this session by now.
-    const now = this.#service.counts;
+    const now = this.#service?.counts;
+    if (!now) return;
     for (const [key, value] of Object.entries(counts)) now[key as keyof Saved['counts']] += value;
   }
 
   async close(): Promise<void> {
-    await this.#service.close();
+    await this.#service?.close();
+    this.#options.distilled?.close();
   }
 
   /** Episodes of an older model have their turn when there is nothing newer. */
   #scoreAgain(): void {
-    while (this.#service.pending < this.#options.service.inFlight) {
+    const { service } = this.#options;
+    if (!this.#service || !service) return;
+    while (this.#service.pending < service.inFlight) {
       const episode = this.#book.nextOutdated();
       if (!episode) return;
       this.#service.post(episode);
     }
+  }
+
+  /** A score has come: networks learn of it, and when they are newer all that lies in a replay is scored by them. */
+  #hear(score: EpisodeScore): void {
+    this.#scoreAgain();
+    const { distilled } = this.#options;
+    const { observation, success } = this.#book.get(score.id) ?? {};
+    if (!distilled || !observation || success === undefined) return;
+    if (!distilled.learn(score, observation, success)) return;
+    for (const { posed, observation: seen } of this.#book.episodes())
+      for (const newer of distilled.score(posed.id, seen!)) this.#book.arrive(newer);
+  }
+
+  #keep({ columns, observations }: Running, signals: Float64Array, observation: Float32Array): void {
+    columns.push(this.#shaper.columnsOf(signals));
+    if (this.#options.distilled) observations.push(observation.slice());
   }
 
   #keepPose(row: number, { columns, samples, poses }: Running): void {
@@ -208,6 +241,20 @@ export class ScoredRewards {
     samples.push(sample);
     poses.push(sharing(poses.at(-1), this.#options.poseOf(row)));
   }
+}
+
+const NO_SERVICE = {
+  counts: { scored: 0, dropped: 0, stale: 0, moments: 0, hits: 0, missing: 0, waitedMs: 0 },
+  spent: new Map<string, Spent>(),
+  broken: new Set<string>(),
+  pending: 0,
+};
+
+function joined(rows: readonly Float32Array[]): Float32Array {
+  const width = rows[0]?.length ?? 0;
+  const all = new Float32Array(rows.length * width);
+  for (const [i, row] of rows.entries()) all.set(row, i * width);
+  return all;
 }
 
 interface Saved {

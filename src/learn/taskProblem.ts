@@ -48,9 +48,12 @@ export function taskProblem(task: ResolvedTask): Problem {
 }
 
 function pictureTask(task: ResolvedTask): PictureTask {
+  const distilled = task.distilled.filter(({ name }) => isLookedAt(task.reward, name));
+  const learned = distilled.flatMap(({ settings }) => ('of' in settings ? [settings.of] : []));
   return {
     camera: { model: task.model, cameras: task.cameras },
-    scores: task.scores.filter(({ name }) => isLookedAt(task.reward, name)),
+    scores: task.scores.filter(({ name }) => isLookedAt(task.reward, name) || learned.includes(name)),
+    distilled,
     makeEnv: () => makeEnv(task, { environments: 1, seed: 0, threads: 1, autoReset: false }),
   };
 }

@@ -293,7 +293,7 @@ class TrainingRun {
     this.#phase('scores');
     const { scored, close } = await startScoring({
       ...{ problem: this.#problem, reward, gamma: residual.gamma, env, demos, labelled },
-      log: this.#run.file('scores.log'),
+      ...{ folder: this.#run.path, seed: residual.seed, compile: this.#compile },
       tell: (event) => this.#tell(event),
     });
     this.#closers.push(close);

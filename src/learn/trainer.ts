@@ -237,7 +237,7 @@ export class Trainer {
     const { env, scored } = this.#options;
     const signals = signalsOf(env.signals, row, env.B);
     this.#shaper?.begin(row, signals);
-    scored?.begin(row, signals);
+    scored?.begin(row, signals, rowOf(env.observation, row, env.B));
   }
 
   /** Stores a row's step with what the aids make of it. */
@@ -248,7 +248,7 @@ export class Trainer {
       const own = env.reward[row]!;
       const values = signalsOf(env.finalSignals, row, env.B);
       this.#step.reward[row] = own + shaper.step(row, values, own, env.terminated[row] === 1);
-      scored?.step(row, values, own, done);
+      scored?.step(row, values, rowOf(env.finalObservation, row, env.B), own, done);
     }
     this.replay.add(row, this.#step, row);
     if (shaper && done) this.#creditEpisode(row, shaper);
@@ -419,6 +419,11 @@ function signalsOf(signals: Float64Array, row: number, B: number): Float64Array 
 /** The weight of imitation after so many environment steps. */
 export function imitationAt({ imitation }: ResidualSpec, environmentSteps: number): number {
   return imitation ? imitation.weight * Math.max(0, 1 - environmentSteps / imitation.decay) : 0;
+}
+
+function rowOf(values: Float32Array, row: number, B: number): Float32Array {
+  const width = values.length / B;
+  return values.subarray(row * width, (row + 1) * width);
 }
 
 /** The residual's scale after so many environment steps. */

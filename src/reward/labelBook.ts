@@ -9,6 +9,8 @@ export interface StoredEpisode extends ScoredEpisode {
   /** What Replay.takeEpisode gave. @shape [T] */
   readonly steps: Int32Array;
   readonly posed: PosedEpisode;
+  /** Of all samples, where networks look at them. @shape [T + 1,O] */
+  readonly observation?: Float32Array;
 }
 
 interface Entry {
@@ -54,6 +56,15 @@ export class LabelBook {
   isStale(id: number): boolean {
     const entry = this.#entries.get(id);
     return entry === undefined || !entry.episode.replay.holds(entry.episode.steps.at(-1)!);
+  }
+
+  /** Episodes that are still in a replay, oldest first. */
+  *episodes(): Iterable<StoredEpisode> {
+    for (const [id, { episode }] of this.#entries) if (!this.isStale(id)) yield episode;
+  }
+
+  get(id: number): StoredEpisode | undefined {
+    return this.#entries.get(id)?.episode;
   }
 
   /** Settles what the steps of an episode get for a score of it. */

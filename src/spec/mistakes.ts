@@ -111,7 +111,7 @@ function expectation(issue: Issue): string {
     case 'custom':
       return (issue.message || 'another value').replace(/^expected /, '');
     default:
-      return issue.message;
+      return issue.message.replace(/^expected /, '');
   }
 }
 

@@ -6,6 +6,7 @@ import type { ResolvedMirror } from '#spec/mirror';
 import type { ResolvedMonitors } from '#spec/monitor';
 import type { ResolvedReward } from '#spec/resolvedReward';
 import type { ControlAxis, ControlMode, RobotSpec } from '#spec/robotSchema';
+import type { DistilledSpec } from '#spec/scores/distilledSchema';
 import type { ScoreBackend } from '#spec/scores/scoreSchema';
 import type { TaskSpec } from '#spec/taskSchema';
 
@@ -128,8 +129,18 @@ export interface ResolvedScore {
   readonly every: number;
   /** Moments that the model is shown in one call, at most. */
   readonly batch: number;
+  /** Seconds that the model is left alone for when it has failed. */
+  readonly pause: number;
   /** Empty where the task says nothing. */
   readonly instruction: string;
+  /** Absolute; what paths in the settings are relative to. */
+  readonly directory: string;
+}
+
+/** A named score that small networks give, from the observation. */
+export interface ResolvedDistilled {
+  readonly name: string;
+  readonly settings: DistilledSpec;
   /** Absolute; what paths in the settings are relative to. */
   readonly directory: string;
 }
@@ -167,4 +178,5 @@ export interface ResolvedTask {
   readonly cameras: readonly ResolvedCamera[];
   /** In the order of the file. */
   readonly scores: readonly ResolvedScore[];
+  readonly distilled: readonly ResolvedDistilled[];
 }

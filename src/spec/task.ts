@@ -20,7 +20,7 @@ import { resolveRandomize } from '#spec/randomize';
 import type { ResolvedControl, ResolvedRobot, ResolvedTask } from '#spec/resolved';
 import { resolveReward, termsOf } from '#spec/reward';
 import { readRobot, resolveRobot, robotNames, shortPath } from '#spec/robot';
-import { resolveScores } from '#spec/scores/resolveScores';
+import { resolveDistilled, resolveScores } from '#spec/scores/resolveScores';
 import { type TaskSpec, taskSchema } from '#spec/taskSchema';
 
 export type { ResolvedTask } from '#spec/resolved';
@@ -76,6 +76,7 @@ export async function loadTask(
     monitors,
     cameras,
     scores: resolveScores(spec, config, cameras, file),
+    distilled: resolveDistilled(spec, config, file),
   };
 }
 

@@ -13,9 +13,9 @@ afterAll(() => rmSync(root, { recursive: true }));
 
 const SETTINGS = [
   'cameras={near: {width: 32, height: 32, of: overview}}',
-  'scores={likeness: {goal-image: {}, every: 10}}',
-  'reward=[{potential: {score: likeness}, weight: 0.5}]',
-  'demos.episodes=3',
+  'scores={likeness: {goal-image: {}, every: 10}, fast: {distilled: {of: likeness, steps: 100}}}',
+  'reward=[{potential: {score: likeness}, weight: 0.3}, {name: near, potential: {score: fast}, weight: 0.3}]',
+  'demos.episodes=8',
   'base={steps: 40, hidden: [16, 16]}',
   'evaluation={episodes: 4, environments: 4}',
   'residual.hidden=[16, 16]',
@@ -76,14 +76,17 @@ describe.skipIf(renderingMissing)('a run with scores of pictures', () => {
     const events = first.events();
     const phases = events.flatMap((event) => (event.kind === 'phase' ? [event.phase] : []));
     expect(phases.slice(0, 4)).toEqual(['demos', 'base', 'scores', 'warm-up']);
-    expect(events.filter(({ kind }) => kind === 'scored demos')).toMatchObject([
-      { done: 1 },
-      { done: 2 },
-      { done: 3, total: 3 },
-    ]);
+    const demos = events.filter(({ kind }) => kind === 'scored demos');
+    expect(demos).toMatchObject(Array.from({ length: 8 }, (_, k) => ({ done: k + 1, total: 8 })));
+    // Networks have learned of the pictures' scores by the time the demonstrations have theirs.
+    expect(
+      events.filter((event) => event.kind === 'note' && event.text.startsWith('score fast')),
+    ).not.toEqual([]);
+    const taken = events.some((event) => event.kind === 'note' && /score fast.*: taken/.test(event.text));
+    expect(existsSync(join(first.folder, 'scores-fast.vrn'))).toBe(taken);
     const told = scoring(events);
     expect(told).toMatchObject({ missing: 0, lost: 0, broken: [] });
-    expect(told.scored).toBeGreaterThanOrEqual(3);
+    expect(told.scored).toBeGreaterThanOrEqual(8);
     expect(told.calls).toBeGreaterThan(0);
     // Logged as told, and read back by whoever draws the run.
     expect(

@@ -33,6 +33,7 @@ describe('`scores`', () => {
         cameras: ['top'],
         every: 2,
         batch: 16,
+        pause: 10,
         instruction: spec.description,
         directory: expect.stringMatching(/tasks$/),
       },

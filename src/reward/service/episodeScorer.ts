@@ -8,6 +8,9 @@ import type { PosedEpisode, ScoringEvent, ScoringSetup } from '#reward/service/m
 import { ScoreCache } from '#reward/service/scoreCache';
 import type { ResolvedScore } from '#spec/resolved';
 
+/** In a row, after which a model is left alone. */
+const FAILURES = 3;
+
 interface Judge {
   readonly score: ResolvedScore;
   readonly scorer: BatchingScorer;
@@ -39,7 +42,7 @@ export class EpisodeScorer {
 
   /** @throws BACKEND where nothing can be drawn, and what makeScorer throws */
   static async open(setup: ScoringSetup, tell: (event: ScoringEvent) => void): Promise<EpisodeScorer> {
-    const { task, scores, reference, log, batching } = setup;
+    const { task, scores, reference, log, deadlineMs } = setup;
     const cameras = TaskCameras.open(task, [...new Set(scores.flatMap((score) => score.cameras))]);
     const drawn = {
       ...(reference.start ? { start: cameras.draw(reference.start) } : {}),
@@ -51,7 +54,9 @@ export class EpisodeScorer {
     const judges: Judge[] = [];
     for (const score of scores) {
       const scorer = await makeScorer(score, seenBy(score, drawn));
-      const batched = new BatchingScorer(scorer, cache, { ...batching, batch: score.batch }, (change) =>
+      const { batch, pause } = score;
+      const breaker = { failures: FAILURES, pauseMs: 1000 * pause };
+      const batched = new BatchingScorer(scorer, cache, { batch, deadlineMs, breaker }, (change) =>
         tell({ kind: 'breaker', score: score.name, ...change }),
       );
       judges.push({ score, scorer: batched, identity: identityOf(scorer), version: 1 });

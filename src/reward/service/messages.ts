@@ -1,6 +1,5 @@
 import type { ScenePose } from '#env/renderer';
 import type { CameraTask } from '#env/taskCameras';
-import type { BatchingOptions } from '#reward/service/batchingScorer';
 import type { ResolvedScore } from '#spec/resolved';
 
 /** What the thread of the trainer and that of the scorers tell each other. */
@@ -12,7 +11,8 @@ export interface ScoringSetup {
   readonly reference: { readonly start?: ScenePose; readonly goal?: ScenePose };
   /** File of the answers' log; none when left out. */
   readonly log?: string;
-  readonly batching: Omit<BatchingOptions, 'batch'>;
+  /** How long the first picture of a batch waits for others, ms. */
+  readonly deadlineMs: number;
 }
 
 /** A finished episode, or as much of it as scorers look at. */

@@ -53,7 +53,7 @@ interface Waiting {
 /** The trainer's end of the scoring thread. Nothing here waits: what finds no place is dropped and counted. A full queue
  * gives up the episode that has waited longest, since the newer ones are of the policy that learns now and stay longer
  * in the replay.
- * @source Klissarov et al. 2024, arXiv:2410.23022 (ONI), sec. 4: an asynchronous annotator that prefers what is new; differs:
+ * @source Zheng et al. 2024, arXiv:2410.23022 (ONI), sec. 4: an asynchronous annotator that prefers what is new; differs:
  * a bounded queue in order of time, whole episodes */
 export class ScoringService {
   readonly counts = { scored: 0, dropped: 0, stale: 0, moments: 0, hits: 0, missing: 0, waitedMs: 0 };
@@ -78,10 +78,10 @@ export class ScoringService {
   /** Starts the thread; resolves when its scorers are there.
    * @throws what it could not do: BACKEND without a renderer or a package, IO, SPEC or DATA of a scorer */
   static async start(options: ServiceOptions, handlers: ServiceHandlers): Promise<ScoringService> {
-    const { task, scores, reference, log, batching } = options;
+    const { task, scores, reference, log, deadlineMs } = options;
     const workerData: ScoringSetup = {
       task: { model: { xml: task.model.xml, files: task.model.files }, cameras: task.cameras },
-      ...{ scores, reference, batching },
+      ...{ scores, reference, deadlineMs },
       ...(log === undefined ? {} : { log }),
     };
     const worker = new Worker(workerFile(), { workerData });

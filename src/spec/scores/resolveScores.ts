@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import { nearestHint } from '#expr/source';
 import type { ConfigFile } from '#spec/configFile';
-import type { ResolvedCamera, ResolvedScore } from '#spec/resolved';
+import type { ResolvedCamera, ResolvedDistilled, ResolvedScore } from '#spec/resolved';
 import { type ScoreBackend, type ScoreKind, scoreBackends } from '#spec/scores/scoreSchema';
 import type { TaskSpec } from '#spec/taskSchema';
 
@@ -13,7 +13,7 @@ export function resolveScores(
   file: string,
 ): ResolvedScore[] {
   const known = cameras.map(({ name }) => name);
-  return Object.entries(scores).map(([name, spec]) => {
+  return ofPictures(scores).map(([name, spec]) => {
     const path = ['scores', name];
     if (known.length === 0)
       config.fail(
@@ -34,10 +34,36 @@ export function resolveScores(
       cameras: spec.cameras ?? known,
       every: spec.every,
       batch: spec.batch,
+      pause: spec.pause,
       instruction: spec.instruction ?? description,
       directory: dirname(file),
     };
   });
+}
+
+/** The task's scores that small networks learn of others. @throws SPEC */
+export function resolveDistilled(
+  { scores }: TaskSpec,
+  config: ConfigFile,
+  file: string,
+): ResolvedDistilled[] {
+  const known = ofPictures(scores).map(([name]) => name);
+  return Object.entries(scores).flatMap(([name, spec]) => {
+    const settings = spec.distilled;
+    if (settings === undefined) return [];
+    if ('of' in settings && !known.includes(settings.of)) {
+      const has = known.length > 0 ? `it has ${known.join(', ')}` : 'it has none';
+      config.fail(
+        ['scores', name, 'distilled', 'of'],
+        `the task has no score of pictures "${settings.of}"${nearestHint(settings.of, known)}; ${has}`,
+      );
+    }
+    return [{ name, settings, directory: dirname(file) }];
+  });
+}
+
+function ofPictures(scores: TaskSpec['scores']): [string, TaskSpec['scores'][string]][] {
+  return Object.entries(scores).filter(([, { distilled }]) => distilled === undefined);
 }
 
 /** The schema lets through exactly one key of a backend. */

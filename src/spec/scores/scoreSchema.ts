@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { clipSchema } from '#spec/scores/clipSchema';
+import { distilledSchema } from '#spec/scores/distilledSchema';
 import { goalImageSchema } from '#spec/scores/goalImageSchema';
 import { pairwiseSchema } from '#spec/scores/pairwiseSchema';
 import { vlmChatSchema } from '#spec/scores/vlmChatSchema';
@@ -26,20 +27,24 @@ const common = {
   batch: z.int().positive().default(16).meta({
     description: 'Pictures that the model is shown in one call, at most.',
   }),
+  pause: z.number().positive().default(10).meta({
+    description: 'Seconds that a model is left alone for after it has failed three times in a row.',
+  }),
   instruction: z.string().min(1).optional().meta({
     description: "What is to be done, in words. Default: the task's description.",
   }),
 };
 
 const kinds = Object.keys(scoreBackends) as ScoreKind[];
+const keys = [...kinds, 'distilled'] as const;
 /** Each backend under its key, none of them required by itself. */
 const backends = Object.fromEntries(kinds.map((kind) => [kind, scoreBackends[kind].optional()])) as {
   readonly [K in ScoreKind]: z.ZodOptional<(typeof scoreBackends)[K]>;
 };
 const scoreSchema = z
-  .strictObject({ ...backends, ...common })
-  .refine((score) => kinds.filter((kind) => score[kind] !== undefined).length === 1, {
-    error: `expected exactly one of ${kinds.join(', ')}`,
+  .strictObject({ ...backends, distilled: distilledSchema.optional(), ...common })
+  .refine((score) => keys.filter((key) => score[key] !== undefined).length === 1, {
+    error: `expected exactly one of ${keys.join(', ')}`,
     when: ({ issues }) => issues.length === 0,
   });
 
