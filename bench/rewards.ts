@@ -47,7 +47,7 @@ interface Subject {
 }
 
 /** What the two-tower model is asked, and from where: its README. */
-function clip(goal: string, baseline: string, low: number, high: number): Record<string, unknown> {
+function clip(goal: string, baseline: string, low: number, high: number) {
   return {
     cameras: Object.fromEntries(
       Object.entries(cameras).map(([name, free]) => [name, { width: SIDE, height: SIDE, free }]),
@@ -62,6 +62,16 @@ function clip(goal: string, baseline: string, low: number, high: number): Record
     reward: [{ potential: { score: 'seen' } }],
   };
 }
+
+/** Small networks in the model's place. */
+function distilled(keys: ReturnType<typeof clip>): Record<string, unknown> {
+  return {
+    ...keys,
+    scores: { ...keys.scores, fast: { distilled: { of: 'seen' } } },
+    reward: [{ potential: { score: 'fast' } }],
+  };
+}
+
 const twoTower = join('..', '..', 'models', 'two_tower');
 
 /** The potential of a reward program, as `vernier propose --from` gives it out. */
@@ -125,6 +135,10 @@ const subjects: Readonly<Record<string, Subject>> = {
       clip: {
         what: 'potential of pictures against two sentences, every tenth step',
         keys: clip('the peg is in the hole', 'the peg is far from the hole', 0.252, 0.836),
+      },
+      distilled: {
+        what: 'potential of networks that learn from the observation what clip says',
+        keys: distilled(clip('the peg is in the hole', 'the peg is far from the hole', 0.252, 0.836)),
       },
       stl: {
         what: 'potential of the robustness of the goal as a formula',
