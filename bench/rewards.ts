@@ -59,7 +59,7 @@ function clip(goal: string, baseline: string, low: number, high: number) {
         cameras: ['front'],
       },
     },
-    reward: [{ potential: { score: 'seen' } }],
+    reward: [{ potential: { score: 'seen' }, weight: 0.3 }],
   };
 }
 
@@ -68,7 +68,7 @@ function distilled(keys: ReturnType<typeof clip>): Record<string, unknown> {
   return {
     ...keys,
     scores: { ...keys.scores, fast: { distilled: { of: 'seen' } } },
-    reward: [{ potential: { score: 'fast' } }],
+    reward: [{ potential: { score: 'fast' }, weight: 0.3 }],
   };
 }
 
@@ -133,11 +133,11 @@ const subjects: Readonly<Record<string, Subject>> = {
         keys: { reward: [{ potential: program('peg_insertion') }] },
       },
       clip: {
-        what: 'potential of pictures against two sentences, every tenth step',
+        what: 'potential of pictures against two sentences, every tenth step, weight 0.3',
         keys: clip('the peg is in the hole', 'the peg is far from the hole', 0.252, 0.836),
       },
       distilled: {
-        what: 'potential of networks that learn from the observation what clip says',
+        what: 'potential of networks that learn from the observation what clip says, weight 0.3',
         keys: distilled(clip('the peg is in the hole', 'the peg is far from the hole', 0.252, 0.836)),
       },
       stl: {
@@ -180,7 +180,7 @@ const subjects: Readonly<Record<string, Subject>> = {
         keys: { reward: [{ potential: program('nut_assembly') }] },
       },
       clip: {
-        what: 'potential of pictures against two sentences, every tenth step',
+        what: 'potential of pictures against two sentences, every tenth step, weight 0.3',
         keys: clip('the nut is on the peg', 'the nut lies on the table', 0.342, 0.841),
       },
     },
