@@ -318,6 +318,11 @@ function writePage(): void {
     'Reproduce: `npm run bench:rewards`, or one run of it: `npm run bench:rewards -- --task peg_insertion --rewards potential --seeds 20`.',
     'Scores, weights and decoys stand in `bench/rewards.ts`.',
     '',
+    'On peg_insertion 6 demonstrations make a base that 1 on success alone takes to 97 %: there is little for an aid to add. Potentials of a',
+    'score and of a program end within its interval. Those of a formula, of pictures and of networks that learned from pictures end below it, each by',
+    'one seed of three (20, whose base is the weakest). Pictures were tried first with a weight of 1 on these same seeds: 57.0, 87.5 and 87.5 %.',
+    'Adding the score as it is, or praising the wrong thing, ruins learning; the gate and the cap together bring it back, each alone does not.',
+    '',
   ];
   writeFileSync(join(packageRoot, 'docs', 'results', 'rewards.md'), page.join('\n'));
   console.log(table(all));
