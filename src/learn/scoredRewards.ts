@@ -100,11 +100,6 @@ export class ScoredRewards {
     return rewards;
   }
 
-  /** Whether steps are learned from with their scores. */
-  get isShaped(): boolean {
-    return this.#book.isShaped;
-  }
-
   /** A new episode of a row. @param signals, observation at its first sample */
   begin(row: number, signals: Float64Array, observation: Float32Array): void {
     const running: Running = { columns: [], rewards: [], observations: [], samples: [], poses: [] };

@@ -36,8 +36,9 @@ const ENOUGH = 2 / 3;
  * comes, for the first time or from a newer model, settles the difference.
  *
  * What is learned from is of one kind at any time: steps with all their scores, while the models answer, and steps without any,
- * before their first answers, while one is away, and where they are too slow. A mixture teaches to stay away from the goal: where P is high, values are
- * less by P, and steps without a score do not make up for it. So an episode that waits is held back from its replay's draws. */
+ * before their first answers, while one is away, and where they are too slow. A mixture teaches to stay away from the goal:
+ * where P is high, values are less by P, and steps without a score do not make up for it. So an episode that waits is held back
+ * from its replay's draws. */
 export class LabelBook {
   readonly #shaper: ScoredShaper;
   /** In the order the episodes ended. */
@@ -63,8 +64,9 @@ export class LabelBook {
   }
 
   add(episode: StoredEpisode): void {
+    // Demonstrations stay: what is stale need not stand first.
     for (const id of this.#entries.keys()) {
-      if (!this.isStale(id)) break;
+      if (!this.isStale(id)) continue;
       this.#entries.delete(id);
       this.#outdated.delete(id);
     }

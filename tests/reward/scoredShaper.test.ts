@@ -175,6 +175,16 @@ describe('the book of labels', () => {
     expect(rewards(replay)).toEqual(wanted.map((value) => expect.closeTo(value, 6)));
   });
 
+  it('forgets what has left its replay, behind demonstrations that stay in theirs', () => {
+    const shaper = shaperOf(entry(potential));
+    const book = new LabelBook(shaper);
+    store(book, shaper, new Replay(options), 0);
+    const replay = new Replay(options);
+    for (let id = 1; id < 20; id++) store(book, shaper, replay, id);
+    expect([...book.episodes()].map(({ posed }) => posed.id)).toEqual([0, 18, 19]);
+    expect(book.size).toBe(3);
+  });
+
   it('keeps steps with and without scores apart: what waits is not drawn, and without a model all is as it was', () => {
     const shaper = shaperOf(entry(potential));
     const book = new LabelBook(shaper);
