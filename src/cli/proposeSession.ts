@@ -1,8 +1,9 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { stringify } from 'yaml';
 import { z } from 'zod';
 import type { CliContext } from '#cli/context';
 import type { ProposeFlags } from '#cli/propose';
+import { readFileBytes, writeFileAtomic } from '#core/container';
 import { VernierError } from '#core/errors';
 import { defaultThreads } from '#native/backend';
 import { ChatClient } from '#reward/backends/chatClient';
@@ -51,7 +52,7 @@ export async function proposeFromCommandLine(
     }
     const text = entryText(task.spec, best, flags.observe ?? false);
     context.out(`\n${text}`);
-    if (out !== undefined) writeFileSync(out, text);
+    if (out !== undefined) writeFileAtomic(out, new TextEncoder().encode(text));
     return 0;
   } finally {
     close();
@@ -65,7 +66,7 @@ function proposer(flags: ProposeFlags): {
 } {
   const { endpoint, model, from, keyVariable, rounds, seed } = flags;
   if (from !== undefined) {
-    const text = readFileSync(from, 'utf8');
+    const text = new TextDecoder().decode(readFileBytes(from));
     return { ask: async () => text, rounds: 1, close: () => {} };
   }
   if (endpoint === undefined || model === undefined) {

@@ -9,7 +9,7 @@ import type { ScoreFlags } from '#cli/score';
 import { loadSubject, makeNamedPolicy, type Subject } from '#cli/subject';
 import { orCheckpoint } from '#cli/unfinished';
 import { nearestName, VernierError } from '#core/errors';
-import type { Moment } from '#core/frame';
+import { type Moment, throughCameras } from '#core/frame';
 import { TaskCameras } from '#env/taskCameras';
 import type { Scorer } from '#reward/score';
 import { makeScorer } from '#reward/scorers';
@@ -166,8 +166,8 @@ async function judge(
   signal: AbortSignal,
 ): Promise<Judged> {
   const seen = {
-    ...(reference.start ? { start: through(score, reference.start) } : {}),
-    ...(reference.goal ? { goal: through(score, reference.goal) } : {}),
+    ...(reference.start ? { start: throughCameras(score.cameras, reference.start) } : {}),
+    ...(reference.goal ? { goal: throughCameras(score.cameras, reference.goal) } : {}),
   };
   const scorer: Scorer = await makeScorer(score, seen);
   const judged: JudgedRollout[] = [];
@@ -177,7 +177,9 @@ async function judge(
       if (signal.aborted) break;
       const samples = samplesOf(score, recorded);
       const from = performance.now();
-      const drawn = samples.map((sample) => through(score, cameras.draw(recorded.poses[sample]!)));
+      const drawn = samples.map((sample) =>
+        throughCameras(score.cameras, cameras.draw(recorded.poses[sample]!)),
+      );
       drawMs += performance.now() - from;
       const [answer] = await scorer.score([{ moments: drawn, instruction: score.instruction, ...seen }]);
       modelMs += answer!.latencyMs;
@@ -200,10 +202,6 @@ async function judge(
 function samplesOf({ every }: ResolvedScore, { poses }: RecordedEpisode): number[] {
   const last = poses.length - 1;
   return [...poses.keys()].filter((sample) => sample % every === 0 || sample === last);
-}
-
-function through({ cameras }: ResolvedScore, { views }: Moment): Moment {
-  return { views: cameras.map((name) => views.find(({ camera }) => camera === name)!) };
 }
 
 /** Writes the plot, and a strip of the first success and the first failure; returns the paths. @throws IO */

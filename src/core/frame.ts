@@ -29,6 +29,11 @@ export interface Moment {
   readonly views: readonly Frame[];
 }
 
+/** The moment through these cameras alone, in their order; it has to have all of them. */
+export function throughCameras(cameras: readonly string[], { views }: Moment): Moment {
+  return { views: cameras.map((name) => views.find(({ camera }) => camera === name)!) };
+}
+
 /** Hex SHA-256 of the size, two u32 little-endian, and the pixels: the same picture has the same hash whoever drew it. */
 export function pictureHash({ width, height, rgb }: Picture): string {
   const size = Buffer.alloc(8);

@@ -1,4 +1,4 @@
-import type { Moment } from '#core/frame';
+import { type Moment, throughCameras } from '#core/frame';
 import type { ScenePose } from '#env/renderer';
 import { TaskCameras } from '#env/taskCameras';
 import type { Scorer } from '#reward/score';
@@ -112,7 +112,7 @@ export class EpisodeScorer {
     for (const i of chosen) {
       const moment = drawn.get(i) ?? this.#cameras.draw(poses[i]!);
       drawn.set(i, moment);
-      moments.push(through(cameras, moment));
+      moments.push(throughCameras(cameras, moment));
       await new Promise((resume) => setImmediate(resume));
     }
     return moments;
@@ -136,16 +136,12 @@ function nothing(n: number) {
   return { phi, confidence: phi, hits: 0, unanswered: n };
 }
 
-function through(cameras: readonly string[], { views }: Moment): Moment {
-  return { views: cameras.map((name) => views.find(({ camera }) => camera === name)!) };
-}
-
 function seenBy<T extends { readonly start?: Moment; readonly goal?: Moment }>(
   { cameras }: ResolvedScore,
   { start, goal }: T,
 ): { start?: Moment; goal?: Moment } {
   return {
-    ...(start ? { start: through(cameras, start) } : {}),
-    ...(goal ? { goal: through(cameras, goal) } : {}),
+    ...(start ? { start: throughCameras(cameras, start) } : {}),
+    ...(goal ? { goal: throughCameras(cameras, goal) } : {}),
   };
 }
