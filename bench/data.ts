@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { packageRoot } from '#native/addon';
@@ -13,6 +13,7 @@ import {
   pooled,
   stepsTo,
 } from './learningRun.js';
+import { fillResults, readResults } from './results.js';
 
 /** `npm run bench:data`: what each way to get more out of the same demonstrations did. Each run leaves
  * docs/results/data/<task>-<variant>-<seed>.json; the page is written from whatever lies there. */
@@ -137,13 +138,6 @@ async function runOne(study: string, variant: string, seed: number): Promise<Run
   return { study, variant, seed, ...run };
 }
 
-function readResults(folder: string): RunResult[] {
-  return readdirSync(folder)
-    .filter((name) => name.endsWith('.json'))
-    .sort()
-    .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as RunResult);
-}
-
 const heads = {
   clone: ['demonstrations', 'seeds', 'base', 'per seed'],
   learn: ['id', 'what', 'seeds', 'base', 'learned', 'per seed', 'last', 'steps to 90 %', 'minutes'],
@@ -209,7 +203,7 @@ function learnRow(variant: string, what: string, runs: readonly LearningRun[]): 
 }
 
 function writePage(folder: string): void {
-  const all = readResults(folder);
+  const all = readResults<RunResult>(folder);
   if (all.length === 0) return;
   const tables = Object.entries(studies).flatMap(([study, { title }]) =>
     all.some((run) => run.study === study) ? [`## ${title}`, '', table(study, all), ''] : [],
@@ -237,14 +231,11 @@ const { task, variants, seeds, out, force, table: onlyTable, help } = options();
 if (help) {
   console.log(USAGE);
 } else {
-  mkdirSync(out, { recursive: true });
+  const runs = new Map<string, () => Promise<RunResult>>();
   for (const seed of onlyTable ? [] : seeds.split(',').map(Number))
     for (const study of task.split(','))
-      for (const variant of variants?.split(',') ?? Object.keys(studies[study]!.variants)) {
-        const file = join(out, `${study}-${variant}-${seed}.json`);
-        if (existsSync(file) && !force) continue;
-        console.log(`${study} ${variant} seed ${seed}`);
-        writeFileSync(file, `${JSON.stringify(await runOne(study, variant, seed), undefined, 1)}\n`);
-      }
+      for (const variant of variants?.split(',') ?? Object.keys(studies[study]!.variants))
+        runs.set(`${study}-${variant}-${seed}`, () => runOne(study, variant, seed));
+  await fillResults(out, runs, force);
   writePage(out);
 }

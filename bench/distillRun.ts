@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { cpus, loadavg } from 'node:os';
+import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { VernierError } from '#core/errors';
 import { type Distilled, distill } from '#learn/distill';
@@ -7,8 +7,7 @@ import { taskProblem } from '#learn/taskProblem';
 import { packageRoot } from '#native/addon';
 import { loadBundle } from '#policy/bundle';
 import { loadTask } from '#spec/task';
-import { commit } from './commit.js';
-import type { Machine } from './learningRun.js';
+import { type Machine, machineAt } from './learningRun.js';
 
 /** One distillation of a bench. */
 
@@ -40,6 +39,5 @@ export async function distillRun(
   });
   const { student: _, ...rest } = result!;
   const minutes = (performance.now() - started) / 60_000;
-  const machine = { cpu: cpus()[0]!.model.trim(), cores: cpus().length, load, commit: commit() };
-  return { ...rest, minutes, overrides, machine };
+  return { ...rest, minutes, overrides, machine: machineAt(load) };
 }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { packageRoot } from '#native/addon';
@@ -13,6 +13,7 @@ import {
   pooled,
   stepsTo,
 } from './learningRun.js';
+import { fillResults, readResults } from './results.js';
 
 /** `npm run bench:learning`: base against what was learned, several tasks, seeds and algorithms, at the tasks' own
  * settings. Each run leaves docs/results/learning/<task>-<algorithm>-<seed>.json; the table and the curves are drawn
@@ -50,9 +51,6 @@ function options() {
   return { ...values, overrides };
 }
 
-const resultFile = (task: string, algorithm: string, seed: number): string =>
-  join(results, `${task}-${algorithm}-${seed}.json`);
-
 async function runOne(
   task: string,
   algorithm: string,
@@ -69,13 +67,6 @@ async function runOne(
   const label = `${task}-${algorithm}-${seed}`;
   const run = await learningRun(label, join(packageRoot, 'tasks', `${task}.yaml`), all);
   return { task, algorithm, seed, ...run };
-}
-
-function readResults(): RunResult[] {
-  return readdirSync(results)
-    .filter((name) => name.endsWith('.json'))
-    .sort()
-    .map((name) => JSON.parse(readFileSync(join(results, name), 'utf8')) as RunResult);
 }
 
 function groups(all: readonly RunResult[]): Map<string, RunResult[]> {
@@ -148,7 +139,7 @@ async function drawCurves(all: readonly RunResult[]): Promise<string[]> {
 }
 
 async function writeReport(): Promise<void> {
-  const all = readResults();
+  const all = readResults<RunResult>(results);
   if (all.length === 0) {
     console.log('no results yet');
     return;
@@ -183,18 +174,11 @@ const { task, seeds, algorithms, force, table: onlyTable, help, overrides } = op
 if (help) {
   console.log(USAGE);
 } else {
-  mkdirSync(results, { recursive: true });
-  const wanted = onlyTable ? [] : task.split(',');
-  for (const name of wanted)
+  const runs = new Map<string, () => Promise<RunResult>>();
+  for (const name of onlyTable ? [] : task.split(','))
     for (const algorithm of algorithms.split(','))
-      for (const seed of seeds.split(',').map(Number)) {
-        const file = resultFile(name, algorithm, seed);
-        if (existsSync(file) && !force) continue;
-        console.log(`${name} ${algorithm} seed ${seed}`);
-        writeFileSync(
-          file,
-          `${JSON.stringify(await runOne(name, algorithm, seed, overrides), undefined, 1)}\n`,
-        );
-      }
+      for (const seed of seeds.split(',').map(Number))
+        runs.set(`${name}-${algorithm}-${seed}`, () => runOne(name, algorithm, seed, overrides));
+  await fillResults(results, runs, force);
   await writeReport();
 }

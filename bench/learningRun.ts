@@ -69,8 +69,13 @@ export async function learningRun(
     curve,
     notes,
     overrides,
-    machine: { cpu: cpus()[0]!.model.trim(), cores: cpus().length, load, commit: commit() },
+    machine: machineAt(load),
   };
+}
+
+/** This machine. @param load before the run */
+export function machineAt(load: number): Machine {
+  return { cpu: cpus()[0]!.model.trim(), cores: cpus().length, load, commit: commit() };
 }
 
 /** First evaluation at or over a rate. */

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -17,6 +17,7 @@ import type { ResolvedTask } from '#spec/task';
 import { type FamilyFormula, type FamilyOptions, generateFormula } from '#stl/families';
 import { familySpaces } from '#stl/familySpaces';
 import { commit } from './commit.js';
+import { readResults } from './results.js';
 import { writePage } from './tgpoPage.js';
 
 /** `npm run bench:tgpo`: formulas of the families learned from scratch in each environment, several seeds, TGPO and the
@@ -283,13 +284,6 @@ async function plan(
   };
 }
 
-export function readResults(): FormulaResults[] {
-  return readdirSync(results)
-    .filter((name) => name.endsWith('.json'))
-    .sort()
-    .map((name) => JSON.parse(readFileSync(join(results, name), 'utf8')) as FormulaResults);
-}
-
 function fileOf({ study, drawn }: Formula, algorithm: string): string {
   return join(results, `${study === 'horizons' ? 'horizon-' : ''}${drawn.name}-${algorithm}.json`);
 }
@@ -359,5 +353,5 @@ if (values.help) {
             `${run.environmentSteps} steps in ${run.learningSeconds.toFixed(1)} s`,
         );
       }
-  if (!values.tuning) writePage(readResults());
+  if (!values.tuning) writePage(readResults<FormulaResults>(results));
 }
